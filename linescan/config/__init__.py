@@ -1,0 +1,42 @@
+"""The YAML configuration as pydantic models; ``load`` reads a file and names the line of an error.
+
+A command line's ``--set a.b=c`` goes through the same validation.
+"""
+
+from linescan.config.delivery import OverloadSection, PublishSection
+from linescan.config.load import load, parse
+from linescan.config.processing import (
+    DepthSection,
+    FrameSection,
+    SegmentationSection,
+    ThresholdSection,
+)
+from linescan.config.root import Config
+from linescan.config.source import (
+    Device,
+    GenicamSource,
+    ImagesSource,
+    Pitch,
+    RecordingSource,
+    SimulatedSource,
+    Source,
+)
+
+__all__ = [
+    "Config",
+    "DepthSection",
+    "Device",
+    "FrameSection",
+    "GenicamSource",
+    "ImagesSource",
+    "OverloadSection",
+    "Pitch",
+    "PublishSection",
+    "RecordingSource",
+    "SegmentationSection",
+    "SimulatedSource",
+    "Source",
+    "ThresholdSection",
+    "load",
+    "parse",
+]

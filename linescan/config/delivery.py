@@ -1,0 +1,42 @@
+"""How results leave, and what happens when there are too many: publishing and overload."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from linescan.config.base import Section
+
+Endpoint = Annotated[
+    str, Field(pattern=r"^(tcp://(127\.0\.0\.1|\[::1\]|localhost):(\d+|\*)|ipc://.+)$")
+]
+"""A ZeroMQ endpoint on this machine: tcp on the loopback address, or ipc."""
+
+
+class PublishSection(Section):
+    """Results over ZeroMQ, see docs/reference/protocol.md."""
+
+    enabled: bool = True
+    """Switch off to run without sockets."""
+    data: Endpoint = "tcp://127.0.0.1:5560"
+    """Endpoint of the data socket; ``:*`` takes a free port and says which."""
+    memory_mb: PositiveInt = 512
+    """Most memory for messages that slow subscribers have not fetched, in MB."""
+    wait_for_subscribers: int = Field(default=0, ge=0)
+    """Start only when so many subscribers are there."""
+    wait_s: PositiveFloat = 60.0
+    """Give up with an error when they have not come within so many seconds."""
+    linger_s: float = Field(default=5.0, ge=0.0, le=600.0)
+    """At the end, wait so long for subscribers to fetch what was sent."""
+
+
+class OverloadSection(Section):
+    """What happens when a stage cannot keep up."""
+
+    policy: Literal["block", "drop_oldest"] = "block"
+    """``block`` loses nothing and slows the source; ``drop_oldest`` stays current and counts."""
+    queue: int = Field(default=8, ge=1, le=1024)
+    """Items that wait in front of each stage, at most."""
+    drain_s: float = Field(default=30.0, ge=0.0)
+    """When stopped, finish what is under way within so many seconds, then discard and count."""

@@ -1,0 +1,82 @@
+"""What is done with the lines: stitching, depth, segmentation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from linescan.config.base import Section
+
+ModelSide = Annotated[int, Field(ge=28, le=4088, multiple_of=14)]
+"""A side of the model's input: the patch size of 14 must divide it."""
+
+
+class FrameSection(Section):
+    """How lines become frames."""
+
+    lines: PositiveInt = 2048
+    """Rows of a frame."""
+    overlap: int = Field(default=128, ge=0)
+    """Rows that a frame shares with the one before."""
+    last: Literal["pad", "drop", "short"] = "pad"
+    """A last frame that is not full: pad it with invalid rows, drop it, or send it short."""
+
+    @model_validator(mode="after")
+    def _overlap_fits(self) -> FrameSection:
+        if self.overlap * 2 > self.lines:
+            raise ValueError(f"overlap {self.overlap} is more than half of lines {self.lines}")
+        return self
+
+
+class DepthSection(Section):
+    """Depth from gray frames."""
+
+    enabled: bool = True
+    """Switch off to deliver frames alone."""
+    model: str = "surface-tiny"
+    """A name of ``linescan model list``, or the path of an exported .onnx file."""
+    backend: Literal["auto", "cuda", "openvino", "cpu"] = "auto"
+    """What runs the model; ``auto`` takes the first that really loads: cuda, openvino, cpu."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic of the engine; bf16 is for OpenVINO on CPUs that have it."""
+    size: tuple[ModelSide, ModelSide] | Literal["auto"] = "auto"
+    """Rows and columns of the model's input, multiples of 14; ``auto`` takes the model's own."""
+    threads: PositiveInt | None = None
+    """CPU threads of the engine; all cores where not given."""
+
+
+class ThresholdSection(Section):
+    """Where an object begins, from the distribution of depth above the background."""
+
+    method: Literal["mad", "quantile", "otsu", "multi_otsu"] = "mad"
+    """Median + k·MAD, a quantile, Otsu's two classes, or Otsu's several classes."""
+    k: PositiveFloat = 6.0
+    """For ``mad``: distance from the median in robust standard deviations (1.4826·MAD)."""
+    quantile: float = Field(default=0.98, gt=0.5, lt=1.0)
+    """For ``quantile``: share of pixels below the upper threshold."""
+    classes: int = Field(default=3, ge=2, le=5)
+    """For ``multi_otsu``: number of classes; the outermost ones are objects."""
+    side: Literal["both", "raised", "sunk"] = "both"
+    """Which deviations are objects."""
+    floor: float = Field(default=0.0, ge=0.0)
+    """Least distance from the background, in the unit of the depth map, whatever the method."""
+
+
+class SegmentationSection(Section):
+    """Objects from depth."""
+
+    enabled: bool = True
+    """Switch off to deliver depth alone."""
+    background: Literal["none", "plane", "columns", "both"] = "both"
+    """Slowly varying background to remove first: a plane, the profile of columns, or both."""
+    threshold: ThresholdSection = ThresholdSection()
+    """Where an object begins."""
+    hysteresis: float = Field(default=0.5, gt=0.0, le=1.0)
+    """An object reaches out to where depth falls below this share of the threshold; 1 = off."""
+    open_px: int = Field(default=3, ge=0, le=99)
+    """Diameter of the morphological opening, in pixels of the depth map; 0 or 1 = off."""
+    min_area_px: int = Field(default=40, ge=1)
+    """Least area of an object, in pixels of the depth map."""
+    max_objects: int = Field(default=1000, ge=1, le=65534)
+    """Most objects of a frame; the largest are kept."""

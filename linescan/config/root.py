@@ -1,0 +1,31 @@
+"""The whole configuration of one camera's pipeline."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from linescan.config.base import Section
+from linescan.config.delivery import OverloadSection, PublishSection
+from linescan.config.processing import DepthSection, FrameSection, SegmentationSection
+from linescan.config.source import Source
+
+
+class Config(Section):
+    """One camera, from its lines to what subscribers get."""
+
+    camera: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "web-1"
+    """Name of the camera in topics, logs and metrics."""
+    source: Source
+    """Where lines come from."""
+    frame: FrameSection = FrameSection()
+    """How lines become frames."""
+    depth: DepthSection = DepthSection()
+    """Depth from gray frames."""
+    segmentation: SegmentationSection = SegmentationSection()
+    """Objects from depth."""
+    publish: PublishSection = PublishSection()
+    """Results over ZeroMQ."""
+    overload: OverloadSection = OverloadSection()
+    """What happens when a stage cannot keep up."""

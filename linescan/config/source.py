@@ -1,0 +1,114 @@
+"""Where lines come from: the ``source`` part of the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from linescan.config.base import Section
+
+Rate = PositiveFloat | Literal["max"]
+
+
+class Pitch(Section):
+    """Size of one camera pixel on the web."""
+
+    across_mm: PositiveFloat | None = None
+    """Distance of neighbouring columns on the web, in mm."""
+    along_mm: PositiveFloat | None = None
+    """Distance of neighbouring lines on the web, in mm."""
+
+
+class RecordingSource(Section):
+    """Play a recording, see ``linescan record``."""
+
+    type: Literal["recording"] = "recording"
+    """Play a recorded scan."""
+    path: Path
+    """Folder of the recording (the one that holds recording.yaml)."""
+    rate: Rate = "max"
+    """Lines per second, or ``max`` for as fast as possible."""
+    loop: bool = False
+    """Start again at the end, with line numbers that go on."""
+    skip_bad: bool = False
+    """Count blocks that cannot be read as lost instead of stopping."""
+
+
+class ImagesSource(Section):
+    """Play image files as lines, row by row, in natural order of their names."""
+
+    type: Literal["images"] = "images"
+    """Play image files."""
+    path: Path
+    """An image file (PNG, TIFF, BMP, JPEG; 8 or 16 bit), or a folder of them."""
+    rate: Rate = "max"
+    """Lines per second, or ``max`` for as fast as possible."""
+    loop: bool = False
+    """Start again at the end, with line numbers that go on."""
+    skip_bad: bool = False
+    """Count images that cannot be read as lost instead of stopping."""
+    pitch: Pitch = Pitch()
+    """Pixel size on the web, where known."""
+
+
+class SimulatedSource(Section):
+    """An endless simulated web, see ``linescan simulate``."""
+
+    type: Literal["simulated"] = "simulated"
+    """Stream a simulated web."""
+    preset: Literal["mixed", "parts", "surface", "print"] = "mixed"
+    """What lies on the web."""
+    seed: int = 1
+    """The same seed gives the same web, for ever."""
+    width: PositiveInt = 2048
+    """Pixels across the web."""
+    block_lines: PositiveInt = 256
+    """Lines per block."""
+    lines: PositiveInt | None = None
+    """End after so many lines; endless where not given."""
+    rate: Rate = "max"
+    """Lines per second, or ``max`` for as fast as possible."""
+
+
+class Device(Section):
+    """Which camera of the producer; the first one that matches all given keys."""
+
+    serial: str | None = None
+    """Serial number."""
+    model: str | None = None
+    """Model name."""
+    user_name: str | None = None
+    """User-defined name."""
+    index: int = Field(default=0, ge=0)
+    """Position among those that match, from 0."""
+
+
+class GenicamSource(Section):
+    """A GenICam camera through a GenTL producer (.cti)."""
+
+    type: Literal["genicam"] = "genicam"
+    """Acquire from a camera."""
+    producer: Path
+    """The GenTL producer file (.cti) of the camera's or grabber's vendor."""
+    device: Device = Device()
+    """Which camera."""
+    width: PositiveInt | None = None
+    """Pixels across; the camera's own setting where not given."""
+    block_lines: PositiveInt | None = None
+    """Lines per buffer (feature Height); the camera's own setting where not given."""
+    line_rate_hz: PositiveFloat | None = None
+    """Lines per second (feature AcquisitionLineRate); the camera's own where not given."""
+    pixel_format: Literal["Mono8", "Mono10", "Mono12", "Mono16"] | None = None
+    """Pixel format; the camera's own setting where not given."""
+    buffers: int = Field(default=32, ge=3, le=1024)
+    """Buffers announced to the producer."""
+    pitch: Pitch = Pitch()
+    """Pixel size on the web, where known."""
+
+
+Source = Annotated[
+    RecordingSource | ImagesSource | SimulatedSource | GenicamSource,
+    Field(discriminator="type"),
+]

@@ -1,0 +1,25 @@
+"""Errors that a user can act on: the command line prints their text and no traceback."""
+
+
+class LinescanError(Exception):
+    """Something is wrong with what the user gave; the text says what, where and what to do."""
+
+
+class ConfigError(LinescanError):
+    """A configuration file or an override is wrong."""
+
+
+class SourceError(LinescanError):
+    """Lines cannot be had: a recording, an image or a camera is missing or broken."""
+
+
+class ModelError(LinescanError):
+    """A depth model cannot be found, loaded, exported or run."""
+
+
+class PublishError(LinescanError):
+    """Results cannot be sent: an endpoint is taken or wrong, or no subscriber came."""
+
+
+class ProtocolError(LinescanError):
+    """A message does not follow ``linescan/1``."""
