@@ -267,7 +267,11 @@ class Inspection:
     model: ModelTag | None = None
     segmentation: Segmentation | None = None
     calibration_id: str | None = None
-    stamps: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def stamps(self) -> Mapping[str, int]:
+        """Host time in ns at which each stage was done with the frame, by stage name."""
+        return self.frame.stamps
 
     def lines(self) -> tuple[Interval, ...]:
         """The camera lines that this record stands for."""

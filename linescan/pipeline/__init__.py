@@ -1,0 +1,1 @@
+"""Stages in threads, joined by channels: the road from lines to delivered inspections."""

@@ -1,0 +1,192 @@
+"""The runner joins a source and stages by channels, runs each in a thread, and ends cleanly.
+
+    source -> channel -> stage -> channel -> … -> last stage -> on_result
+
+The source tells the ledger what was captured; the last stage tells it what became of each line.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from linescan.config import OverloadSection
+from linescan.ledger import Ledger, Totals
+from linescan.pipeline.channel import Channel, ChannelClosed
+from linescan.pipeline.latency import Latency
+from linescan.pipeline.worker import Worker
+from linescan.sources.base import Source
+from linescan.stages import Stage
+
+log = logging.getLogger(__name__)
+
+GRACE_S: Final = 10.0
+"""After the drain deadline, time for stages to count what is left and to publish the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        totals: the final ledger.
+        reason: ``finished``, what stopped it, or the source's error.
+        error: the error that ended the source, or None.
+        seconds: from the first item to the end.
+        latencies: time spent in each stage, by stage name.
+        failures: items that made a stage fail, by stage name.
+    """
+
+    totals: Totals
+    reason: str
+    error: Exception | None
+    seconds: float
+    latencies: dict[str, Latency]
+    failures: dict[str, int]
+
+
+class Pipeline:
+    """A source and its stages, for one run.
+
+    Args:
+        source: where lines come from.
+        stages: in order; the last one settles the fate of lines in the ledger.
+        ledger: the account of lines that the last stage also holds.
+        overload: queue length, overflow policy and drain deadline.
+        on_result: called in the last stage's thread with each item that it gives.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        stages: Sequence[Stage[Any, Any]],
+        ledger: Ledger,
+        overload: OverloadSection,
+        on_result: Callable[[Any], None] = lambda _: None,
+    ) -> None:
+        if not stages:
+            raise ValueError("a pipeline needs at least one stage")
+        self.ledger = ledger
+        self.acquire = Latency()
+        self._source = source
+        self._overload = overload
+        self._on_result = on_result
+        self._discard = threading.Event()
+        self._stopped = threading.Event()
+        self._ended = threading.Event()
+        self._reason = "finished"
+        self._error: Exception | None = None
+        self._began = time.monotonic()
+        self._channels: list[Channel[Any]] = [
+            Channel(overload.queue, overload.policy) for _ in stages
+        ]
+        self._workers = [self._worker(i, stage) for i, stage in enumerate(stages)]
+        self._reader = threading.Thread(target=self._read, name="source", daemon=True)
+
+    @property
+    def reason(self) -> str:
+        """Why the run ends or ended."""
+        return self._reason
+
+    @property
+    def queued(self) -> dict[str, int]:
+        """Items that wait in front of each stage, by stage name."""
+        return {w.stage.name: len(w.inbox) for w in self._workers}
+
+    def run(self) -> Outcome:
+        """Set up, run to the end, tear down.
+
+        Raises:
+            LinescanError: the source cannot be opened or a stage cannot be set up.
+        """
+        ready: list[Callable[[], None]] = []
+        try:
+            self._source.open(self.ledger.capture)
+            ready.append(self._source.close)
+            for worker in self._workers:
+                worker.stage.setup()
+                ready.append(worker.stage.teardown)
+            self._start()
+            self._wait()
+        finally:
+            for release in reversed(ready):
+                self._release(release)
+        return self._outcome()
+
+    def stop(self, reason: str) -> None:
+        """End soon: what was captured is drained, within the deadline. Safe from any thread."""
+        if not self._stopped.is_set():
+            self._reason = reason
+            self._stopped.set()
+            self._source.stop()
+
+    def _worker(self, index: int, stage: Stage[Any, Any]) -> Worker:
+        inbox = self._channels[index]
+        if index + 1 == len(self._channels):
+            return Worker(stage, inbox, self._on_result, self._ended.set, self._discard)
+        outbox = self._channels[index + 1]
+        return Worker(stage, inbox, outbox.put, outbox.close, self._discard)
+
+    def _start(self) -> None:
+        self._began = time.monotonic()
+        for worker in self._workers:
+            worker.start()
+        self._reader.start()
+
+    def _read(self) -> None:
+        inbox = self._channels[0]
+        items = self._source.items()
+        try:
+            while not self._stopped.is_set():
+                began = time.perf_counter_ns()
+                item = next(items, None)
+                if item is None:
+                    break
+                self.acquire.add(time.perf_counter_ns() - began)
+                inbox.put(item)
+        except ChannelClosed:
+            log.error("the first stage is gone")
+        except Exception as error:  # noqa: BLE001 - reported by run() in the caller's thread
+            self._error = error
+            self._reason = f"error: {error}"
+        finally:
+            inbox.close()
+
+    def _wait(self) -> None:
+        """Wait for the end; once stopped, no longer than the deadline allows."""
+        while not self._ended.wait(0.1):
+            if self._stopped.is_set():
+                break
+        if self._ended.wait(self._overload.drain_s if self._stopped.is_set() else 0):
+            return
+        log.warning("not drained in %g s: what is left is discarded", self._overload.drain_s)
+        self._discard.set()
+        if self._ended.wait(GRACE_S):
+            return
+        hung = [w.stage.name for w in self._workers if not w.join(0)]
+        log.error("stages that do not end: %s", ", ".join(hung))
+        for channel in self._channels:
+            channel.close()
+        self._ended.wait(GRACE_S)
+
+    @staticmethod
+    def _release(release: Callable[[], None]) -> None:
+        try:
+            release()
+        except Exception:
+            log.exception("teardown failed")
+
+    def _outcome(self) -> Outcome:
+        latencies = {w.stage.name: w.latency for w in self._workers}
+        return Outcome(
+            totals=self.ledger.totals(),
+            reason=self._reason,
+            error=self._error,
+            seconds=time.monotonic() - self._began,
+            latencies={"acquire": self.acquire, **latencies},
+            failures={w.stage.name: w.failures for w in self._workers},
+        )
