@@ -53,11 +53,12 @@ class Pipeline:
     """A source and its stages, for one run.
 
     Args:
-        source: where lines come from.
+        source: where lines come from; already open, with ``ledger.capture``.
         stages: in order; the last one settles the fate of lines in the ledger.
         ledger: the account of lines that the last stage also holds.
         overload: queue length, overflow policy and drain deadline.
-        on_result: called in the last stage's thread with each item that it gives.
+        on_result: called in the last stage's thread with each item and loss that it gives.
+        limit_s: stop after so many seconds.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Pipeline:
         ledger: Ledger,
         overload: OverloadSection,
         on_result: Callable[[Any], None] = lambda _: None,
+        limit_s: float | None = None,
     ) -> None:
         if not stages:
             raise ValueError("a pipeline needs at least one stage")
@@ -75,6 +77,7 @@ class Pipeline:
         self._source = source
         self._overload = overload
         self._on_result = on_result
+        self._limit_s = limit_s
         self._discard = threading.Event()
         self._stopped = threading.Event()
         self._ended = threading.Event()
@@ -101,12 +104,10 @@ class Pipeline:
         """Set up, run to the end, tear down.
 
         Raises:
-            LinescanError: the source cannot be opened or a stage cannot be set up.
+            LinescanError: a stage cannot be set up.
         """
-        ready: list[Callable[[], None]] = []
+        ready: list[Callable[[], None]] = [self._source.close]
         try:
-            self._source.open(self.ledger.capture)
-            ready.append(self._source.close)
             for worker in self._workers:
                 worker.stage.setup()
                 ready.append(worker.stage.teardown)
@@ -118,8 +119,13 @@ class Pipeline:
         return self._outcome()
 
     def stop(self, reason: str) -> None:
-        """End soon: what was captured is drained, within the deadline. Safe from any thread."""
-        if not self._stopped.is_set():
+        """End soon: what was captured is drained, within the deadline. Safe from any thread.
+
+        A second call discards what is left, counted as lost.
+        """
+        if self._stopped.is_set():
+            self._discard.set()
+        else:
             self._reason = reason
             self._stopped.set()
             self._source.stop()
@@ -158,9 +164,9 @@ class Pipeline:
 
     def _wait(self) -> None:
         """Wait for the end; once stopped, no longer than the deadline allows."""
-        while not self._ended.wait(0.1):
-            if self._stopped.is_set():
-                break
+        while not self._ended.wait(0.1) and not self._stopped.is_set():
+            if self._limit_s is not None and time.monotonic() - self._began > self._limit_s:
+                self.stop("the set duration is over")
         if self._ended.wait(self._overload.drain_s if self._stopped.is_set() else 0):
             return
         log.warning("not drained in %g s: what is left is discarded", self._overload.drain_s)

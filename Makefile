@@ -1,0 +1,46 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# What this machine can use: an NVIDIA driver means the gpu extra.
+ENGINE := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+
+.PHONY: help demo demo-real dev test check format bench clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q --progress-bar on -c constraints.txt -e '.[$(ENGINE)]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q --progress-bar on -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## a recorded scan becomes depth, masks and objects; pictures in demo_output/
+	$(BIN)/python scripts/demo.py
+
+demo-real: $(VENV)/.demo ## the same with the real images that LINESCAN_REAL_DATA points to
+	$(BIN)/python scripts/demo_real.py
+
+dev: $(VENV)/.dev ## the full environment in .venv
+
+test: $(VENV)/.dev ## install and run the tests
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+check: $(VENV)/.dev ## lint, types, layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean: ## remove what was installed and made here
+	rm -rf $(VENV) demo_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,261 @@
+"""The runner ends cleanly, accounts for every line, and survives failing stages."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from linescan.config import OverloadSection
+from linescan.errors import ModelError
+from linescan.ledger import Ledger
+from linescan.pipeline.latency import WINDOW, Latency
+from linescan.pipeline.limits import LimitedSource
+from linescan.pipeline.runner import Outcome, Pipeline
+from linescan.records import Cause, Frame, Loss
+from linescan.sources.base import Source
+from linescan.stages import Stage
+from linescan.stitching import Stitch
+from tests.pipeline.helpers import Lines, Settle, Through
+
+
+def pipeline(
+    source: Source,
+    act: Callable[[Frame], Iterable[Frame]] = lambda f: (f,),
+    on_result: Callable[[object], None] = lambda _: None,
+    **overload: object,
+) -> Pipeline:
+    ledger = Ledger()
+    source.open(ledger.capture)
+    stages: list[Stage[Any, Any]] = [Stitch(20, 4), Through(act), Settle(ledger)]
+    section = OverloadSection.model_validate({"drain_s": 5, **overload})
+    return Pipeline(source, stages, ledger, section, on_result)
+
+
+def run(source: Source, act: Callable[[Frame], Iterable[Frame]] = lambda f: (f,)) -> Outcome:
+    return pipeline(source, act).run()
+
+
+def test_every_line_is_published() -> None:
+    outcome = run(Lines(1000))
+    assert outcome.totals.to_json()["published"] == 1000
+    assert outcome.totals.balanced
+    assert outcome.reason == "finished"
+    assert set(outcome.latencies) == {"acquire", "stitch", "through", "settle"}
+    assert outcome.latencies["acquire"].count == 100
+
+
+def test_losses_travel_to_the_ledger() -> None:
+    outcome = run(Lines(1000, lost={200, 210, 500}))
+    assert outcome.totals.published == 970
+    assert outcome.totals.lost == {Cause.CAMERA_GAP: 30}
+    assert outcome.totals.balanced
+
+
+def test_a_stage_that_silently_eats_a_frame_is_found() -> None:
+    outcome = run(Lines(200), lambda f: () if f.first_line == 64 else (f,))
+    assert outcome.totals.open == 20 - 2 * 4
+    assert not outcome.totals.balanced
+
+
+def test_a_stage_that_fails_loses_the_frame_with_its_cause_and_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def act(frame: Frame) -> Iterable[Frame]:
+        if frame.first_line == 64:
+            raise ModelError("NaN in the output")
+        return (frame,)
+
+    outcome = run(Lines(200), act)
+    assert outcome.totals.lost == {Cause.INFERENCE_FAILURE: 12}
+    assert outcome.totals.balanced
+    assert outcome.failures["through"] == 1
+    assert "stage through failed on lines 64 to 83" in caplog.text
+
+
+def test_frames_made_before_a_failure_in_the_same_step_are_kept() -> None:
+    def act(frame: Frame) -> Iterable[Frame]:
+        yield frame
+        raise RuntimeError("afterwards")
+
+    outcome = run(Lines(200), act)
+    assert outcome.totals.published == 200
+    assert outcome.totals.balanced
+
+
+def test_many_failures_do_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def act(frame: Frame) -> Iterable[Frame]:
+        raise RuntimeError("always")
+
+    outcome = run(Lines(8000), act)
+    assert outcome.totals.lost == {Cause.INFERENCE_FAILURE: 8000}
+    assert len(caplog.records) < 12
+
+
+def test_stop_drains_what_was_captured() -> None:
+    seen = threading.Event()
+    run_ = pipeline(Lines(None), on_result=lambda _: seen.set())
+
+    def stop() -> None:
+        seen.wait(5)
+        run_.stop("asked to")
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    outcome = run_.run()
+    stopper.join()
+    assert outcome.reason == "asked to"
+    assert outcome.totals.balanced
+    assert outcome.totals.published == outcome.totals.captured > 0
+
+
+def test_a_deadline_of_zero_discards_what_is_under_way_and_counts_it() -> None:
+    release = threading.Event()
+    entered = threading.Event()
+
+    def act(frame: Frame) -> Iterable[Frame]:
+        entered.set()
+        release.wait(5)
+        return (frame,)
+
+    run_ = pipeline(Lines(None), act, drain_s=0, queue=2)
+
+    def stop() -> None:
+        entered.wait(5)
+        time.sleep(0.1)
+        run_.stop("now")
+        time.sleep(0.3)
+        release.set()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    outcome = run_.run()
+    stopper.join()
+    assert outcome.totals.balanced
+    assert outcome.totals.lost[Cause.SHUTDOWN] > 0
+
+
+def test_a_second_stop_discards_at_once() -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def act(frame: Frame) -> Iterable[Frame]:
+        entered.set()
+        release.wait(0.05)
+        return (frame,)
+
+    run_ = pipeline(Lines(None), act, drain_s=600, queue=8)
+
+    def stop() -> None:
+        entered.wait(5)
+        time.sleep(0.2)
+        run_.stop("once")
+        run_.stop("twice")
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    outcome = run_.run()
+    stopper.join()
+    assert outcome.reason == "once"
+    assert outcome.totals.balanced
+    assert outcome.totals.lost[Cause.SHUTDOWN] > 0
+
+
+def test_a_hung_stage_does_not_hang_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linescan.pipeline.runner.GRACE_S", 0.2)
+    hang = threading.Event()
+    entered = threading.Event()
+
+    def act(frame: Frame) -> Iterable[Frame]:
+        entered.set()
+        hang.wait(30)
+        return (frame,)
+
+    run_ = pipeline(Lines(None), act, drain_s=0.1, queue=1)
+
+    def stop() -> None:
+        entered.wait(5)
+        run_.stop("now")
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    outcome = run_.run()
+    hang.set()
+    stopper.join()
+    assert not outcome.totals.balanced, "what the hung stage holds has no fate"
+
+
+def test_a_source_error_is_handed_over_after_what_came_before_is_published() -> None:
+    outcome = run(Lines(100, fails=True))
+    assert isinstance(outcome.error, OSError)
+    assert outcome.totals.published == 100
+    assert outcome.reason == "error: the cable was pulled"
+
+
+def test_drop_oldest_counts_what_a_slow_stage_could_not_take() -> None:
+    def act(frame: Frame) -> Iterable[Frame]:
+        time.sleep(0.002)
+        return (frame,)
+
+    outcome = pipeline(Lines(20_000), act, policy="drop_oldest", queue=2).run()
+    assert outcome.totals.lost[Cause.QUEUE_OVERFLOW] > 0
+    assert outcome.totals.balanced
+
+
+def test_a_time_limit_ends_the_run() -> None:
+    ledger = Ledger()
+    source = Lines(None)
+    source.open(ledger.capture)
+    outcome = Pipeline(
+        source, [Stitch(20, 4), Settle(ledger)], ledger, OverloadSection(), limit_s=0.2
+    ).run()
+    assert outcome.reason == "the set duration is over"
+    assert outcome.totals.balanced
+
+
+def test_stages_are_torn_down_in_reverse_when_a_later_setup_fails() -> None:
+    class Broken(Settle):
+        def setup(self) -> None:
+            raise ModelError("no such file")
+
+    ledger = Ledger()
+    source, through = Lines(10), Through(lambda f: (f,))
+    source.open(ledger.capture)
+    stages: list[Stage[Any, Any]] = [Stitch(20, 4), through, Broken(ledger)]
+    with pytest.raises(ModelError):
+        Pipeline(source, stages, ledger, OverloadSection()).run()
+    assert through.log == ["setup", "teardown"]
+    assert source.closed
+
+
+@pytest.mark.parametrize("limit", [1, 10, 15, 95, 1000])
+def test_a_limited_source_gives_exactly_so_many_lines(limit: int) -> None:
+    source = LimitedSource(Lines(100, lost={90}), limit)
+    outcome = run(source)
+    assert source.description.total_lines == min(limit, 100)
+    assert outcome.totals.captured == min(limit, 100)
+    assert outcome.totals.balanced
+
+
+def test_each_stage_stamps_the_frame() -> None:
+    frames: list[Frame] = []
+    pipeline(
+        Lines(40), on_result=lambda f: frames.append(f) if isinstance(f, Frame) else None
+    ).run()
+    assert list(frames[0].stamps) == ["acquire", "stitch", "through", "settle"]
+
+
+def test_losses_reach_the_result_callback_in_order() -> None:
+    seen: list[object] = []
+    pipeline(Lines(100, lost={40}), on_result=seen.append).run()
+    assert Loss(40, 10, Cause.CAMERA_GAP) in seen
+
+
+def test_latency_memory_is_bounded() -> None:
+    latency = Latency()
+    for k in range(3 * WINDOW):
+        latency.add(k)
+    summary = latency.summary()
+    assert len(latency._window) == WINDOW
+    assert summary["count"] == 3 * WINDOW
+    assert summary["max_ms"] == pytest.approx((3 * WINDOW - 1) / 1e6, abs=1e-4)
