@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from linescan.config.base import Section
 
@@ -12,21 +12,38 @@ ModelSide = Annotated[int, Field(ge=28, le=4088, multiple_of=14)]
 """A side of the model's input: the patch size of 14 must divide it."""
 
 
+def check_overlap(lines: int, overlap: int) -> None:
+    """Raise a ValueError where frames would share more than half of their rows."""
+    if overlap * 2 > lines:
+        raise ValueError(f"overlap {overlap} is more than half of lines {lines}")
+
+
 class FrameSection(Section):
     """How lines become frames."""
 
-    lines: PositiveInt = 2048
-    """Rows of a frame."""
-    overlap: int = Field(default=128, ge=0)
-    """Rows that a frame shares with the one before."""
+    lines: PositiveInt | Literal["auto"] = "auto"
+    """Rows of a frame; ``auto`` takes as many as the web has pixels across, at most 4096."""
+    overlap: NonNegativeInt | Literal["auto"] = "auto"
+    """Rows that a frame shares with the one before; ``auto`` takes a sixteenth of its rows."""
     last: Literal["pad", "drop", "short"] = "pad"
     """A last frame that is not full: pad it with invalid rows, drop it, or send it short."""
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> FrameSection:
-        if self.overlap * 2 > self.lines:
-            raise ValueError(f"overlap {self.overlap} is more than half of lines {self.lines}")
+        if isinstance(self.lines, int) and isinstance(self.overlap, int):
+            check_overlap(self.lines, self.overlap)
         return self
+
+    def resolve(self, width: int) -> tuple[int, int]:
+        """Rows and overlap of a frame for a web of ``width`` pixels.
+
+        Raises:
+            ValueError: the overlap is more than half of the rows.
+        """
+        lines = min(width, 4096) if self.lines == "auto" else self.lines
+        overlap = lines // 16 if self.overlap == "auto" else self.overlap
+        check_overlap(lines, overlap)
+        return lines, overlap
 
 
 class DepthSection(Section):
@@ -56,7 +73,7 @@ class ThresholdSection(Section):
     quantile: float = Field(default=0.98, gt=0.5, lt=1.0)
     """For ``quantile``: share of pixels below the upper threshold."""
     classes: int = Field(default=3, ge=2, le=5)
-    """For ``multi_otsu``: number of classes; the outermost ones are objects."""
+    """For ``multi_otsu``: number of classes; all but the background's are objects."""
     side: Literal["both", "raised", "sunk"] = "both"
     """Which deviations are objects."""
     floor: float = Field(default=0.0, ge=0.0)

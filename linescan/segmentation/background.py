@@ -1,0 +1,200 @@
+"""The slowly varying background under the objects: a plane, a profile of columns, or both.
+
+It is estimated on a sparse grid of the depth map and always has the form ``rows[r] + columns[c]``.
+Limits: objects that together cover about half of the frame, or a single one along the web that is
+wider than about a quarter of it, pass for background in part; so does any slow waviness of a flat
+object. Waviness *along* the web is not removed: it may be what the inspection is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from linescan.records import BoolArray, FloatArray
+from linescan.segmentation.profile import smooth_profile
+from linescan.segmentation.robust import (
+    Floats,
+    column_medians,
+    median_sigma,
+    median_slope,
+    tukey_weights,
+)
+
+Kind = Literal["none", "plane", "columns", "both"]
+
+SAMPLE_ROWS = 192
+SAMPLE_COLUMNS = 256
+REFINEMENTS = 3
+OBJECT_SIGMAS = 3.5
+"""Beyond so many robust standard deviations a pixel does not count as background."""
+MIN_SHARE = 0.08
+"""A column whose background shows on a smaller share of the rows is interpolated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sparse grid of a depth map: float64 values, NaN where unknown, and where they are from."""
+
+    values: Floats
+    rows: npt.NDArray[np.intp]
+    columns: npt.NDArray[np.intp]
+    shape: tuple[int, int]
+
+    @property
+    def resolution(self) -> float:
+        """What float32 can tell apart at the size of these values: four units in last place."""
+        largest = float(np.nanmax(np.abs(self.values))) if self.values.size else 0.0
+        return max(4 * float(np.finfo(np.float32).eps) * largest, float(np.finfo(np.float32).tiny))
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """The surface ``rows[r] + columns[c]`` over the whole depth map, float32."""
+
+    rows: FloatArray
+    columns: FloatArray
+
+    def above(self, values: FloatArray, sign: int) -> FloatArray:
+        """Height above the background, (h, w) float32; ``sign`` -1 where larger is farther."""
+        if sign < 0:
+            height = self.rows[:, None] - values
+            height += self.columns[None, :]
+        else:
+            height = values - self.rows[:, None]
+            height -= self.columns[None, :]
+        return height
+
+
+def take_sample(values: FloatArray, known: BoolArray) -> Sample | None:
+    """Take every nth row and column of a depth map; None where no pixel is known.
+
+    Args:
+        values: (h, w) depth.
+        known: (h, w) pixels that may be used.
+    """
+    rows = np.flatnonzero(known.any(axis=1))
+    rows = rows[:: -(-rows.size // SAMPLE_ROWS) or 1]
+    columns = np.arange(0, values.shape[1], -(-values.shape[1] // SAMPLE_COLUMNS) or 1)
+    grid = np.ix_(rows, columns)
+    taken = np.where(known[grid], values[grid].astype(np.float64), np.nan)
+    if not np.isfinite(taken).any():
+        return None
+    return Sample(taken, rows, columns, values.shape)
+
+
+def fit_background(sample: Sample, kind: Kind) -> tuple[Background, Floats]:
+    """Fit the background; the median above it is zero.
+
+    Returns:
+        The background over the whole map, and the sample's known values above it, (n,) float64.
+    """
+    height, width = sample.shape
+    row_place = (sample.rows - (height - 1) / 2) / max(height, 1)
+    column_place = (sample.columns - (width - 1) / 2) / max(width, 1)
+    slope, profile = 0.0, np.zeros(sample.columns.size)
+    if kind == "plane":
+        slope, profile = _fit_plane(sample, row_place, column_place)
+    elif kind in {"columns", "both"}:
+        slope, profile = _fit_columns(sample, row_place, tilt=kind == "both")
+    rest = sample.values - slope * row_place[:, None] - profile
+    rest = _finite(rest)
+    centre = float(np.median(rest))
+    every_row = (np.arange(height) - (height - 1) / 2) / max(height, 1)
+    every_column = _extend(profile + centre, sample.columns, width)
+    surface = Background((slope * every_row).astype(np.float32), every_column.astype(np.float32))
+    return surface, rest - centre
+
+
+def _fit_plane(sample: Sample, row_place: Floats, column_place: Floats) -> tuple[float, Floats]:
+    """Plane from median slopes, refined by Tukey-weighted least squares."""
+    values = sample.values
+    along = median_slope(values, row_place, 0)
+    across = median_slope(values, column_place, 1)
+    rest = values - along * row_place[:, None] - across * column_place
+    offset, _ = median_sigma(_finite(rest))
+    for _ in range(REFINEMENTS):
+        rest = values - along * row_place[:, None] - across * column_place - offset
+        _, sigma = median_sigma(_finite(rest))
+        if sigma <= sample.resolution:
+            break
+        weights = tukey_weights(rest, sigma)
+        rest = np.where(weights > 0, rest, 0.0)
+        d_along, d_across, d_offset = _weighted_plane(rest, weights, row_place, column_place)
+        along, across, offset = along + d_along, across + d_across, offset + d_offset
+    return along, across * column_place + offset
+
+
+def _weighted_plane(rest: Floats, weights: Floats, rows: Floats, columns: Floats) -> Floats:
+    """Solve the 3×3 normal equations of ``rest = a·row + b·column + c``."""
+    by_row, by_column = weights.sum(axis=1), weights.sum(axis=0)
+    cross = float(rows @ (weights * columns).sum(axis=1))
+    weighted = weights * rest
+    normal = np.array(
+        [
+            [rows**2 @ by_row, cross, rows @ by_row],
+            [cross, columns**2 @ by_column, columns @ by_column],
+            [rows @ by_row, columns @ by_column, by_row.sum()],
+        ]
+    )
+    right = [rows @ weighted.sum(axis=1), weighted.sum(axis=0) @ columns, weighted.sum()]
+    solved: Floats = np.linalg.lstsq(normal, np.asarray(right), rcond=1e-12)[0]
+    return solved
+
+
+def _fit_columns(sample: Sample, row_place: Floats, *, tilt: bool) -> tuple[float, Floats]:
+    """Profile of columns, and with ``tilt`` the slope along the web.
+
+    First from all pixels, then twice from those that the last round took for background.
+    """
+    values, resolution = sample.values, sample.resolution
+    slope = median_slope(values, row_place, 0) if tilt else 0.0
+    profile = np.zeros(sample.columns.size)
+    background = values
+    for refinement in range(REFINEMENTS):
+        level = background - slope * row_place[:, None]
+        medians, counts = column_medians(level)
+        noise = max(median_sigma(_finite(level - medians))[1], resolution)
+        share = counts / max(int(counts.max()), 1)
+        trust = np.where(share >= MIN_SHARE, share, 0.0)
+        profile = smooth_profile(medians, trust, noise)
+        if refinement == REFINEMENTS - 1:
+            break
+        rest = values - slope * row_place[:, None] - profile
+        centre, sigma = median_sigma(_finite(rest))
+        sigma = max(sigma, resolution)
+        background = np.where(np.abs(rest - centre) <= OBJECT_SIGMAS * sigma, values, np.nan)
+        if tilt:
+            slope += _weighted_slope(rest - centre, sigma, row_place)
+    return slope, profile
+
+
+def _weighted_slope(rest: Floats, sigma: float, row_place: Floats) -> float:
+    weights = tukey_weights(rest, sigma)
+    by_row = weights.sum(axis=1)
+    total = float(by_row.sum())
+    middle = float(row_place @ by_row) / total if total else 0.0
+    place = row_place - middle
+    spread = float(place**2 @ by_row)
+    if spread <= 0:
+        return 0.0
+    sums = np.where(weights > 0, weights * rest, 0.0).sum(axis=1)
+    return float(place @ sums) / spread
+
+
+def _extend(profile: Floats, columns: npt.NDArray[np.intp], width: int) -> Floats:
+    """From the sampled columns to all, by a cubic spline: a parabola stays one."""
+    from scipy.interpolate import CubicSpline
+
+    if columns.size == width:
+        return profile
+    full: Floats = CubicSpline(columns, profile)(np.arange(width))
+    return full
+
+
+def _finite(values: Floats) -> Floats:
+    known: Floats = values[np.isfinite(values)]
+    return known

@@ -1,0 +1,79 @@
+"""Where an object begins, from the distribution of heights above the background.
+
+Every threshold is a distance from the background's median. Per-frame minimum and maximum are never
+used: they would stretch the noise of an empty frame into objects. All methods but ``mad``, whose k
+says it, are held above the *noise limit* sigma·sqrt(2·ln N), the largest value that normal noise is
+expected to reach among N pixels (the universal threshold of Donoho and Johnstone, 1994): two
+classes that do not stand apart by more are the noise split in two.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from linescan.config import ThresholdSection
+from linescan.segmentation.otsu import otsu_cuts
+from linescan.segmentation.robust import Floats, median_sigma
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Distances from the background at which objects begin; None where a side is switched off.
+
+    ``noise`` is the background's robust standard deviation. All in the unit of the depth map.
+    """
+
+    raised: float | None
+    sunk: float | None
+    noise: float
+
+    def named(self, hysteresis: float) -> dict[str, float]:
+        """As published: signed heights at which an object begins and to which it reaches out."""
+        named = {"noise": self.noise}
+        if self.raised is not None:
+            named |= {"raised": self.raised, "raised_low": self.raised * hysteresis}
+        if self.sunk is not None:
+            named |= {"sunk": -self.sunk, "sunk_low": -self.sunk * hysteresis}
+        return named
+
+
+def choose_thresholds(
+    heights: Floats, pixels: int, section: ThresholdSection, resolution: float
+) -> Thresholds:
+    """Choose both thresholds.
+
+    Args:
+        heights: (n,) a sample of heights above the background, towards the camera positive,
+            median 0.
+        pixels: pixels of the whole frame, for the noise limit.
+        section: method, its parameters, side and floor.
+        resolution: smallest standard deviation to believe in.
+    """
+    _, sigma = median_sigma(heights)
+    noise = max(sigma, resolution)
+    limit = noise * math.sqrt(2 * math.log(max(pixels, 2)))
+    if section.method == "mad":
+        raised = sunk = section.k * noise
+    elif section.method == "quantile":
+        low, high = np.quantile(heights, [1 - section.quantile, section.quantile])
+        raised, sunk = max(float(high), limit), max(-float(low), limit)
+    elif section.method == "otsu":
+        raised = _beyond(otsu_cuts(heights[heights >= 0], 2), limit)
+        sunk = _beyond(otsu_cuts(-heights[heights <= 0], 2), limit)
+    else:
+        cuts = otsu_cuts(heights, section.classes)
+        raised, sunk = _beyond(cuts, limit), _beyond(-cuts, limit)
+    return Thresholds(
+        max(raised, section.floor) if section.side != "sunk" else None,
+        max(sunk, section.floor) if section.side != "raised" else None,
+        noise,
+    )
+
+
+def _beyond(cuts: Floats, limit: float) -> float:
+    """The cut that is nearest to the background and not inside its noise; else the limit."""
+    outside = cuts[cuts > limit]
+    return float(outside.min()) if outside.size else limit
