@@ -11,18 +11,20 @@ from pydantic import ValidationError
 
 from linescan.config.explain import explain
 from linescan.config.root import Config
+from linescan.config.source import Source
 from linescan.errors import ConfigError
 
 PATHS = (("source", "path"), ("source", "producer"), ("depth", "model"))
 """Keys that name files: a relative one is relative to the configuration file's folder."""
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> Config:
+def load(path: Path, overrides: Sequence[str] = (), source: Source | None = None) -> Config:
     """Read a configuration file.
 
     Args:
         path: the YAML file.
         overrides: ``a.b=c`` items that replace or add keys; values are YAML.
+        source: replaces the file's ``source``.
 
     Raises:
         ConfigError: the file cannot be read, is no YAML, or breaks the schema.
@@ -31,13 +33,29 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot read the configuration: {error}") from error
-    return parse(text, str(path), overrides, folder=path.parent)
+    return parse(text, str(path), overrides, folder=path.parent, source=source)
 
 
 def parse(
-    text: str, name: str, overrides: Sequence[str] = (), *, folder: Path | None = None
+    text: str,
+    name: str,
+    overrides: Sequence[str] = (),
+    *,
+    folder: Path | None = None,
+    source: Source | None = None,
 ) -> Config:
-    """Turn YAML text into a configuration; ``name`` stands for the file in errors."""
+    """Turn YAML text into a configuration.
+
+    Args:
+        text: the YAML.
+        name: stands for the file in errors.
+        overrides: as for ``load``.
+        folder: relative paths in the text are relative to it; None leaves them alone.
+        source: replaces the text's ``source``.
+
+    Raises:
+        ConfigError: the text is no YAML, or breaks the schema.
+    """
     try:
         data = yaml.safe_load(text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -49,6 +67,8 @@ def parse(
         raise ConfigError(f"{name}: expected keys such as 'camera:' and 'source:' at the top")
     if folder is not None:
         _resolve_paths(data, folder)
+    if source is not None:
+        data["source"] = source.model_dump()
     applied: dict[tuple[str, ...], str] = {}
     for item in overrides:
         keys, value = _override(item)

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from linescan.config.base import Section
 
+Preset = Literal["mixed", "parts", "surface", "print"]
 Rate = PositiveFloat | Literal["max"]
 
 
@@ -49,6 +50,10 @@ class ImagesSource(Section):
     """Start again at the end, with line numbers that go on."""
     skip_bad: bool = False
     """Count images that cannot be read as lost instead of stopping."""
+    block_lines: PositiveInt = 256
+    """Rows that are given at once; the last ones of an image may be fewer."""
+    bits: int | None = Field(default=None, ge=1, le=16)
+    """Bits of a pixel value that are in use, such as 12 in 16-bit files; the file's own if not."""
     pitch: Pitch = Pitch()
     """Pixel size on the web, where known."""
 
@@ -58,7 +63,7 @@ class SimulatedSource(Section):
 
     type: Literal["simulated"] = "simulated"
     """Stream a simulated web."""
-    preset: Literal["mixed", "parts", "surface", "print"] = "mixed"
+    preset: Preset = "mixed"
     """What lies on the web."""
     seed: int = 1
     """The same seed gives the same web, for ever."""

@@ -91,6 +91,11 @@ class Pipeline:
         self._reader = threading.Thread(target=self._read, name="source", daemon=True)
 
     @property
+    def started(self) -> bool:
+        """Whether lines flow; before, stages are being set up."""
+        return self._reader.ident is not None
+
+    @property
     def reason(self) -> str:
         """Why the run ends or ended."""
         return self._reason

@@ -1,0 +1,150 @@
+"""``linescan image``: single pictures in; depth, heat map, mask and overlay out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from linescan.cli.exits import BAD_INPUT, OK
+from linescan.cli.options import Overrides
+from linescan.errors import SourceError
+
+if TYPE_CHECKING:
+    from linescan.config import Config
+    from linescan.records import Frame, Inspection
+    from linescan.stages import Stage
+
+log = logging.getLogger("linescan")
+
+
+def image(
+    files: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the pictures.", show_default=False)],
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Take depth and segmentation from this file."),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Turn pictures into depth: 16-bit depth, heat map, object mask and overlay for each file.
+
+    Takes PNG, TIFF, BMP and JPEG, 8 or 16 bit; colour becomes gray. Each picture is one frame.
+
+    Example: [bold]linescan image part.png other.tif --out pictures --set depth.model=small[/]
+    """
+    from rich.console import Console
+
+    from linescan.cli.session import set_up_logging
+
+    set_up_logging(Console(stderr=True), verbose=False)
+    settings = _settings(config, list(overrides or ()), files[0])
+    bad = 0
+    with _Inspector(settings) as inspector:
+        for file in files:
+            try:
+                frame, bits = _read(file)
+            except SourceError as error:
+                log.error("%s", error)
+                bad += 1
+                continue
+            inspection = inspector.inspect(frame, bits)
+            names = _save(out, _stem(file, files), inspection)
+            count = len(inspection.segmentation.objects) if inspection.segmentation else 0
+            typer.echo(f"{file}: {count} objects; {', '.join(names)}")
+    raise typer.Exit(BAD_INPUT if bad else OK)
+
+
+class _Inspector(ExitStack):
+    """Depth and objects of single frames; keeps the engine while size and bit depth stay."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self._config = config
+        self._stages: list[Stage[Any, Any]] = []
+        self._key: tuple[tuple[int, int], int] | None = None
+
+    def inspect(self, frame: Frame, bits: int) -> Inspection:
+        """Run one frame through depth and segmentation."""
+        from linescan.depth import read_card
+        from linescan.pipeline.chain import through
+
+        depth = self._config.depth
+        size = depth.size
+        if size == "auto":
+            size = read_card(depth.model).fit(*frame.pixels.shape)
+        if self._key != (size, bits):
+            self._open(size, bits)
+        (inspection,) = through(self._stages, frame)
+        return cast("Inspection", inspection)
+
+    def _open(self, size: tuple[int, int], bits: int) -> None:
+        from linescan.pipeline.chain import set_up
+        from linescan.pipeline.factory import processing_stages
+        from linescan.sources.base import SourceInfo
+
+        self.close()
+        self._key = (size, bits)
+        depth = self._config.depth.model_copy(update={"size": size, "enabled": True})
+        config = self._config.model_copy(update={"depth": depth})
+        pitch = config.source.pitch if config.source.type == "images" else None
+        info = SourceInfo(
+            "images",
+            width=size[1],
+            bits=bits,
+            across_mm=pitch.across_mm if pitch else None,
+            along_mm=pitch.along_mm if pitch else None,
+        )
+        self._stages = processing_stages(config, info)
+        self.enter_context(set_up(self._stages))
+
+
+def _settings(config: Path | None, overrides: list[str], file: Path) -> Config:
+    from linescan.config import ImagesSource, load, parse
+
+    source = ImagesSource(path=file)
+    if config:
+        return load(config, overrides, source)
+    return parse("", "image", overrides, source=source)
+
+
+def _read(file: Path) -> tuple[Frame, int]:
+    """A picture as a frame, and the bits of its pixels that are in use."""
+    import numpy as np
+
+    from linescan.records import Frame
+    from linescan.sources.images.decode import GrayReader, peek
+    from linescan.sources.images.problem import ImageProblem
+
+    try:
+        header = peek(file)
+        pixels = GrayReader().read(file, header)
+    except ImageProblem as error:
+        raise SourceError(f"{file}: {error}") from error
+    return Frame(pixels, 0, np.ones(len(pixels), np.bool_), 0, time.time_ns()), header.bits
+
+
+def _save(out: Path, stem: str, inspection: Inspection) -> list[str]:
+    """Write the pictures of one frame; their names."""
+    from linescan.pictures import save_inspection
+
+    segmentation = inspection.segmentation
+    paths = save_inspection(
+        out,
+        stem,
+        image=inspection.frame.pixels,
+        depth=inspection.depth,
+        labels=segmentation.labels if segmentation else None,
+        objects=segmentation.objects if segmentation else (),
+    )
+    return [path.name for path in paths]
+
+
+def _stem(file: Path, files: list[Path]) -> str:
+    """The file's name without its ending, or with it where another file has the same."""
+    twins = sum(other.stem == file.stem for other in files)
+    return file.stem if twins == 1 else file.name.replace(".", "_")

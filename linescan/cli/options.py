@@ -1,0 +1,41 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of the configuration, such as depth.backend=cpu; repeatable.",
+        show_default=False,
+    ),
+]
+Duration = Annotated[
+    float | None,
+    typer.Option("--duration", min=0.1, metavar="S", help="End after S seconds."),
+]
+Lines = Annotated[
+    int | None, typer.Option("--lines", min=1, metavar="N", help="End after N lines.")
+]
+Summary = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary",
+        metavar="FILE",
+        help="Write the final ledger, rates and latencies to FILE as JSON.",
+        show_default=False,
+    ),
+]
+WaitSubscribers = Annotated[
+    int | None,
+    typer.Option(
+        "--wait-subscribers", min=0, metavar="N", help="Begin when N subscribers are there."
+    ),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]

@@ -1,0 +1,51 @@
+"""Pictures of received frames: an inspection and the image of the same frame belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from linescan.pictures import save_inspection
+from linescan.protocol import ImageMessage, InspectionMessage, Message
+
+
+class FrameSaver:
+    """Writes pictures of each frame into a folder.
+
+    The image follows its inspection under the same sequence number; where it was missed, the
+    pictures are made without it. At most one inspection a camera waits.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting: dict[str, InspectionMessage] = {}
+
+    def take(self, message: Message) -> None:
+        """Take note of a message; writes once inspection and image are there."""
+        if isinstance(message, InspectionMessage):
+            self._write_without_image(message.camera)
+            self._waiting[message.camera] = message
+        elif isinstance(message, ImageMessage):
+            inspection = self._waiting.pop(message.camera, None)
+            if inspection is None:
+                return
+            same = (inspection.epoch, inspection.seq) == (message.epoch, message.seq)
+            self._write(inspection, message if same else None)
+
+    def finish(self) -> None:
+        """Write what still waits."""
+        for camera in list(self._waiting):
+            self._write_without_image(camera)
+
+    def _write_without_image(self, camera: str) -> None:
+        if (inspection := self._waiting.pop(camera, None)) is not None:
+            self._write(inspection, None)
+
+    def _write(self, inspection: InspectionMessage, image: ImageMessage | None) -> None:
+        save_inspection(
+            self._folder,
+            f"{inspection.camera}_{inspection.seq:06d}",
+            image=None if image is None else image.image,
+            depth=inspection.depth_map,
+            labels=inspection.labels,
+            objects=inspection.objects,
+        )

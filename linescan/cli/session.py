@@ -1,0 +1,116 @@
+"""One run of a pipeline from the command line: signals, progress, summary, exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from linescan.cli.exits import BAD_INPUT, INTERRUPTED, OK, UNBALANCED
+from linescan.cli.progress import Progress
+from linescan.cli.statistics import Statistics, write_summary
+from linescan.config import Config
+from linescan.errors import LinescanError
+from linescan.pipeline.factory import build_pipeline
+from linescan.pipeline.runner import Outcome, Pipeline
+
+log = logging.getLogger("linescan")
+
+
+def set_up_logging(console: Console, *, verbose: bool) -> None:
+    """Log to the console: beside the live panel on a terminal, as plain lines elsewhere."""
+    handler: logging.Handler
+    if console.is_terminal:
+        handler = RichHandler(console=console, show_path=False, rich_tracebacks=False)
+        handler.setFormatter(logging.Formatter("%(message)s", datefmt="%H:%M:%S"))
+    else:
+        handler = logging.StreamHandler()
+        text = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+        handler.setFormatter(logging.Formatter(text))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("linescan").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def play(
+    config: Config,
+    *,
+    limit_s: float | None,
+    lines: int | None,
+    summary: Path | None,
+    verbose: bool,
+) -> None:
+    """Run a pipeline to its end and leave with the right exit code.
+
+    Raises:
+        LinescanError: what the configuration names cannot be had.
+        typer.Exit: always, otherwise.
+    """
+    console = Console(stderr=True)
+    set_up_logging(console, verbose=verbose)
+    statistics = Statistics()
+    pipeline, info = build_pipeline(config, lines=lines, limit_s=limit_s, on_result=statistics.note)
+    log.info("camera %s: %s, %d pixels across", config.camera, info.name, info.width)
+    with _signals(pipeline) as received, Progress(pipeline, statistics, info.total_lines, console):
+        outcome = pipeline.run()
+    result = statistics.summary(outcome)
+    if summary is not None:
+        write_summary(summary, result)
+    _report(console, outcome, statistics)
+    raise typer.Exit(_exit_code(outcome, received))
+
+
+@contextmanager
+def _signals(pipeline: Pipeline) -> Iterator[list[int]]:
+    """Ctrl-C and a service manager's SIGTERM end the run cleanly; a second one hurries it."""
+    received: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        if not pipeline.started:
+            raise KeyboardInterrupt
+        name = signal.Signals(number).name
+        log.warning("%s: %s", name, "ending" if len(received) == 1 else "discarding what is left")
+        pipeline.stop(name)
+
+    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit_code(outcome: Outcome, received: list[int]) -> int:
+    if isinstance(outcome.error, LinescanError):
+        raise outcome.error
+    if outcome.error is not None:
+        log.error("the source failed: %s", outcome.error)
+        return BAD_INPUT
+    if not outcome.totals.balanced:
+        return UNBALANCED
+    return INTERRUPTED if signal.SIGINT in received else OK
+
+
+def _report(console: Console, outcome: Outcome, statistics: Statistics) -> None:
+    log.info("%s: %s", outcome.reason, outcome.totals.explain())
+    if not console.is_terminal:
+        return
+    table = Table(title="Time in each stage", title_justify="left", box=None)
+    for name in ("stage", "items", "p50 ms", "p99 ms", "max ms"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    latencies = {**outcome.latencies, "end to end": statistics.end_to_end}
+    for name, latency in latencies.items():
+        row = latency.summary()
+        values = [f"{row[key]:.2f}" for key in ("p50_ms", "p99_ms", "max_ms")]
+        table.add_row(name, str(row["count"]), *values)
+    console.print(table)

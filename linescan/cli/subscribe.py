@@ -1,0 +1,131 @@
+"""``linescan subscribe``: receive results; print them, save pictures of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
+from linescan.client import Subscriber
+from linescan.protocol import (
+    EndEvent,
+    FrameMessage,
+    InspectionMessage,
+    Kind,
+    LossEvent,
+    Message,
+    ObjectsMessage,
+)
+
+
+def subscribe(
+    endpoint: Annotated[
+        str, typer.Argument(help="Where the pipeline publishes.", show_default=False)
+    ] = "tcp://127.0.0.1:5560",
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"What to receive: {', '.join(Kind)}; repeatable. Default: inspection and event.",
+            show_default=False,
+        ),
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="Only this camera.", show_default=False)
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="End after N messages.")
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write depth (16-bit PNG), heat map, mask and overlay of each frame.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the header of each message as a line of JSON.")
+    ] = False,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Skip to the newest message when several wait.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Stay for the next run when one has ended.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="S", help="Give up when nothing comes for S seconds."),
+    ] = None,
+) -> None:
+    """Receive results until the run ends, and say what was missed.
+
+    The exit code is 0 if every message from the first one on arrived, 1 if some were missed.
+
+    Example: [bold]linescan subscribe tcp://127.0.0.1:5560 --count 10 --save pictures[/]
+    """
+    wanted = [Kind(k) if k in list(Kind) else k for k in kind or (Kind.INSPECTION, Kind.EVENT)]
+    received = {*wanted, Kind.INSPECTION, Kind.IMAGE} if save else {*wanted}
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    given = 0
+    interrupted = False
+    with Subscriber(
+        endpoint, sorted(received), camera=camera, latest=latest, follow=follow, timeout_s=timeout
+    ) as subscriber:
+        try:
+            for message in _saved(subscriber, save) if save else subscriber:
+                if message.kind not in wanted:
+                    continue
+                typer.echo(json.dumps(dict(message.header)) if as_json else _line(message))
+                given += 1
+                if given == count:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
+        lost = subscriber.missed + subscriber.malformed
+        errors.print(
+            f"{given} messages; {subscriber.missed} missed, {subscriber.malformed} malformed"
+            + (f", {subscriber.skipped} skipped" if latest else "")
+        )
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(UNBALANCED if lost else OK)
+
+
+def _saved(subscriber: Subscriber, folder: Path) -> Iterator[Message]:
+    """Pass messages on; write the pictures of each frame once its image is there."""
+    from linescan.cli.saving import FrameSaver
+
+    saver = FrameSaver(folder)
+    try:
+        for message in subscriber:
+            saver.take(message)
+            yield message
+    finally:
+        saver.finish()
+
+
+def _line(message: Message) -> str:
+    head = f"{message.camera} {message.kind}"
+    match message:
+        case EndEvent():
+            totals = message.totals
+            lost = ", ".join(f"{n} {cause}" for cause, n in sorted(totals.lost.items()))
+            return (
+                f"{head} end: {message.reason}; {totals.captured} lines captured, "
+                f"{totals.published} published, lost: {lost or 'none'}"
+            )
+        case LossEvent():
+            last = message.first_line + message.count - 1
+            return f"{head} loss: lines {message.first_line} to {last}, {message.cause}"
+        case FrameMessage():
+            last = message.first_line + message.line_count - 1
+            text = f"{head} {message.seq}: lines {message.first_line} to {last}"
+            if isinstance(message, InspectionMessage | ObjectsMessage):
+                text += f", {len(message.objects)} objects"
+            return text
+    return f"{head} {getattr(message, 'type', None) or message.seq}"

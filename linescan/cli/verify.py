@@ -1,0 +1,88 @@
+"""``linescan verify``: prove that every captured line was published or lost for a cause."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from linescan.cli.exits import OK, UNBALANCED
+from linescan.errors import LinescanError
+
+
+def verify(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="Endpoint of a running pipeline, such as tcp://127.0.0.1:5560, or the file that "
+            "--summary wrote.",
+            show_default=False,
+        ),
+    ],
+    camera: Annotated[
+        str | None, typer.Option(help="Only this camera.", show_default=False)
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="S", help="Give up when nothing comes for S seconds."),
+    ] = None,
+) -> None:
+    """Audit a pipeline: captured = published + lost by cause, to the line.
+
+    On a live stream it adds up what really arrived, from [bold]start[/] to [bold]end[/], and holds
+    it against the pipeline's own account; it must be there before the run starts (see
+    [bold]--wait-subscribers[/]). The exit code is 0 only if the account balances.
+
+    Example: [bold]linescan verify tcp://127.0.0.1:5560[/]
+    """
+    findings = (
+        _verify_stream(what, camera, timeout) if "://" in what else _verify_summary(Path(what))
+    )
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    for finding in findings:
+        errors.print(f"[bold red]not balanced:[/] {finding}")
+    raise typer.Exit(UNBALANCED if findings else OK)
+
+
+def _verify_summary(path: Path) -> list[str]:
+    try:
+        ledger = json.loads(path.read_text(encoding="utf-8"))["ledger"]
+        captured, published = int(ledger["captured"]), int(ledger["published"])
+        lost = {str(cause): int(count) for cause, count in ledger["lost"].items()}
+        phantom = int(ledger["phantom"])
+    except FileNotFoundError as error:
+        raise LinescanError(f"{path}: no such file; an endpoint has the form tcp://…") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LinescanError(f"{path}: not a summary of 'linescan run': {error!r}") from error
+    _print_account(captured, published, lost)
+    findings = []
+    missing = captured - published - sum(lost.values())
+    if missing:
+        findings.append(f"{missing} captured lines were neither published nor reported lost")
+    if phantom:
+        findings.append(f"{phantom} lines have a fate without ever being captured")
+    return findings
+
+
+def _print_account(captured: int, published: int, lost: dict[str, int]) -> None:
+    causes = ", ".join(f"{count} {cause}" for cause, count in sorted(lost.items())) or "none"
+    typer.echo(f"{captured} lines captured, {published} published, lost: {causes}")
+
+
+def _verify_stream(endpoint: str, camera: str | None, timeout: float | None) -> list[str]:
+    from linescan.client import StreamAudit, Subscriber
+
+    audits: dict[str, StreamAudit] = {}
+    kinds = ("inspection", "event")
+    with Subscriber(endpoint, kinds, camera=camera, timeout_s=timeout) as subscriber:
+        for message in subscriber:
+            audits.setdefault(message.camera, StreamAudit()).feed(message)
+    findings = [] if audits else ["nothing was received"]
+    for name, audit in audits.items():
+        result = audit.result()
+        typer.echo(f"{name}: {result.explain().splitlines()[0]}")
+        findings += [f"{name}: {finding}" for finding in result.findings]
+    return findings
