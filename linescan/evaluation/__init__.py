@@ -1,0 +1,1 @@
+"""The yardstick: how good depth is against known truth, and against what costs nothing."""

@@ -1,0 +1,52 @@
+"""Losses for height with its scale.
+
+Gradient matching over scales after Z. Li and N. Snavely, "MegaDepth", CVPR 2018, as in R. Ranftl et
+al., "Towards robust monocular depth estimation" (MiDaS), TPAMI 2022.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+GRADIENT_SCALES = (1, 2, 4, 8)
+GRADIENT_WEIGHT = 2.0
+LEAST_DEVIATION = 0.15
+"""Model pixels. Frames of low relief count as much as those of high relief, down to this."""
+
+
+def absolute_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the mean absolute difference of each frame: (n, h, w) twice to (n,)."""
+    return (predicted - target).abs().mean(dim=(1, 2))
+
+
+def gradient_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the mean absolute difference of the gradients, over scales: (n, h, w) to (n,).
+
+    Coarse scales see the inside of plateaus, which the finest leaves to sag.
+    """
+    difference = (predicted - target)[:, None]
+    total = torch.zeros(len(predicted))
+    for scale in GRADIENT_SCALES:
+        level = functional.avg_pool2d(difference, scale) if scale > 1 else difference
+        across = (level[..., 1:] - level[..., :-1]).abs().mean(dim=(1, 2, 3))
+        along = (level[..., 1:, :] - level[..., :-1, :]).abs().mean(dim=(1, 2, 3))
+        total = total + across + along
+    return total / len(GRADIENT_SCALES)
+
+
+def height_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the training loss.
+
+    Each frame's loss is divided by its deviation, because the model is judged relative to that.
+
+    Args:
+        predicted: (n, h, w) float32, height in model pixels over the bare web.
+        target: (n, h, w) float32, the same, each frame's median at zero.
+
+    Returns:
+        A scalar.
+    """
+    deviation = target.std(dim=(1, 2)) + LEAST_DEVIATION
+    loss = absolute_loss(predicted, target) + GRADIENT_WEIGHT * gradient_loss(predicted, target)
+    return (loss / deviation).mean()

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Train ``surface-tiny``, the depth model for line-scan surfaces, on the simulated web."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from linescan.training.loop import Progress, Trainer, TrainingPlan
+
+HELP = """
+Train surface-tiny on the simulated web.
+
+The web's height is known exactly, so nothing has to be labelled: frames are drawn from
+linescan/simulation/ranges.py as training goes on, each from a seed of its own. The encoder starts
+from a pretrained DINOv2 (ViT-S/14), of which the first --layers layers are kept; the head starts
+fresh. It learns the height in model pixels.
+
+A checkpoint is written every --checkpoint-every steps. Stop with Ctrl-C whenever you like, and give
+the same command again to go on: the result is the same as without the stop.
+
+The finished model is in OUT/final: a Hugging Face checkpoint, and linescan.json, which says what
+its output means. Judge it with scripts/evaluate_surface.py.
+
+Example: python scripts/train_surface.py --encoder weights/dinov2-small --out runs/surface-tiny
+"""
+
+
+class StopOnSignal:
+    """Turns the first Ctrl-C (or SIGTERM) into a wish to stop after the step."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopOnSignal:
+        """Take over the signals."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __call__(self) -> bool:
+        """Return whether to stop."""
+        return self.wanted
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+
+
+def default_encoder() -> Path | None:
+    """Return the encoder under ``LINESCAN_WEIGHTS``, if that is set."""
+    weights = os.environ.get("LINESCAN_WEIGHTS")
+    return Path(weights) / "dinov2-small" if weights else None
+
+
+def train(plan: TrainingPlan, out: Path, console: Console) -> bool:
+    """Run the plan with a progress bar; return whether it reached its last step."""
+    trainer = Trainer(plan, out)
+    if trainer.progress.step:
+        console.print(f"resuming at step {trainer.progress.step} from {trainer.checkpoint}")
+    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    note = TextColumn("{task.fields[note]}")
+    with StopOnSignal() as stop, Bar(*columns, note, console=console) as bar:
+        task = bar.add_task("", total=plan.steps, completed=trainer.progress.step, note="")
+
+        def report(at: Progress) -> None:
+            valid = f"  validation {at.validations[-1][1]:.3f}" if at.validations else ""
+            bar.update(task, completed=at.step, note=f"loss {at.loss:.3f}{valid}")
+            every = plan.validate_every if console.is_terminal else 20
+            if at.step % every == 0:
+                rate = at.seconds / at.step
+                bar.print(f"step {at.step}: loss {at.loss:.4f}{valid}  {rate:.2f} s a step")
+
+        trainer.run(report, stop)
+    if trainer.progress.step < plan.steps:
+        console.print(f"stopped at step {trainer.progress.step}; the same command goes on from it")
+        return False
+    trainer.save_final(out / "final", shlex.join(sys.argv))
+    console.print(f"the trained model is in {out / 'final'}")
+    return True
+
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(help=HELP)
+def main(
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint and the final model.")],
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a DINOv2 checkpoint; without it, dinov2-small in LINESCAN_WEIGHTS."
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1500,
+    batch: Annotated[int, typer.Option(min=1, help="Frames in a step.")] = 8,
+    size: Annotated[int, typer.Option(min=56, help="Input size, a multiple of 14.")] = 252,
+    layers: Annotated[int, typer.Option(min=4, help="Encoder layers to keep.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="Of the head and the frames.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that draw frames.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the trainer.")] = 2,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 100,
+    validate_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 100,
+    validation_frames: Annotated[int, typer.Option(min=1, max=64, help="Frames.")] = 32,
+    bfloat16: Annotated[bool, typer.Option(help="Train in bfloat16 or in float32.")] = True,
+) -> None:
+    """Check the options and train."""
+    console = Console()
+    folder = encoder or default_encoder()
+    if folder is None:
+        raise typer.BadParameter("no encoder: give --encoder, or set LINESCAN_WEIGHTS")
+    if size % 14:
+        raise typer.BadParameter(f"--size must be a multiple of 14, got {size}")
+    torch.set_num_threads(threads)
+    plan = TrainingPlan(
+        encoder=folder,
+        steps=steps,
+        batch=batch,
+        size=size,
+        layers=layers,
+        seed=seed,
+        bfloat16=bfloat16,
+        workers=workers,
+        checkpoint_every=checkpoint_every,
+        validate_every=validate_every,
+        validation_frames=validation_frames,
+    )
+    try:
+        finished = train(plan, out, console)
+    except (FileNotFoundError, ValueError) as error:
+        console.print(f"error: {error}", style="red")
+        raise typer.Exit(2) from error
+    if not finished:
+        raise typer.Exit(130)
+
+
+if __name__ == "__main__":
+    app()
