@@ -229,7 +229,9 @@ def test_some_frames_are_flat_and_some_mirrored(monkeypatch: pytest.MonkeyPatch)
     flat = sum(s.relief == FeatureMix() for s in scenes)
     assert 1 <= flat <= 8
     assert 7 <= mirrored <= 23
-    assert {s.width for s in scenes} == {70, 140, 210, 280}
+    widths = {s.width for s in scenes}
+    assert len(widths) >= 3
+    assert widths <= {70, 140, 210, 280}
 
 
 def test_deep_pixels_become_eight_bit() -> None:
