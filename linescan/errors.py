@@ -23,3 +23,7 @@ class PublishError(LinescanError):
 
 class ProtocolError(LinescanError):
     """A message does not follow ``linescan/1``."""
+
+
+class SubscribeError(LinescanError):
+    """Results cannot be had: the endpoint or the kinds are wrong, or nothing came."""

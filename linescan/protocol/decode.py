@@ -1,0 +1,268 @@
+"""Messages from bytes: everything is checked before anything is allocated.
+
+A header can state any size; arrays are views of the bytes that really came, so a message costs no
+more memory than its own bytes and its parsed header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from linescan.errors import ProtocolError
+from linescan.protocol.arrays import Buffer, Parts
+from linescan.protocol.fields import MAX_INT64, Fields, load_json
+from linescan.protocol.messages import (
+    DepthMessage,
+    EndEvent,
+    EndTotals,
+    EventMessage,
+    FrameMessage,
+    ImageMessage,
+    InspectionMessage,
+    LossEvent,
+    MaskMessage,
+    Message,
+    ObjectsMessage,
+    Stamp,
+    StartEvent,
+)
+from linescan.protocol.topics import SCHEMA, VERSION, Kind, parse_topic
+from linescan.records import (
+    BoolArray,
+    Convention,
+    DepthMap,
+    Interval,
+    ModelTag,
+    Segmentation,
+    WebMap,
+    WebObject,
+)
+
+
+def decode(frames: Sequence[Buffer], *, verify: bool = True) -> Message:
+    """A message from its ZeroMQ frames.
+
+    Args:
+        frames: topic, JSON header, array parts; arrays of the message are views of these.
+        verify: compare each array with its CRC-32C, where the message states one.
+
+    Raises:
+        ProtocolError: the message does not follow ``linescan/1``; the text names what is wrong.
+    """
+    if len(frames) < 2:
+        raise ProtocolError(f"message of {len(frames)} frames: expected topic, header and parts")
+    camera, kind = parse_topic(bytes(frames[0]))
+    header = load_json(frames[1])
+    fields = Fields(header, "header")
+    name = _name(fields, kind)
+    if fields.text("camera") != camera:
+        raise fields.fail("camera", f"{camera!r}, as in the topic")
+    stamp = Stamp(
+        camera=camera,
+        epoch=fields.text("epoch"),
+        seq=fields.integer("seq"),
+        published_ns=fields.big("published_ns"),
+    )
+    common = {"stamp": stamp, "kind": kind, "header": header}
+    if kind is Kind.EVENT:
+        return _EVENTS.get(name, _event)(fields, common)
+    return _FRAMES[kind](fields, Parts(fields, frames[2:], verify=verify), common)
+
+
+def _name(fields: Fields, kind: Kind) -> str:
+    if fields.text("schema") != SCHEMA:
+        raise fields.fail("schema", repr(SCHEMA))
+    if fields.integer("version") != VERSION:
+        raise fields.fail("version", str(VERSION))
+    name = fields.text("type")
+    if kind is not Kind.EVENT and name != kind:
+        raise fields.fail("type", f"'{kind}', as in the topic")
+    return name
+
+
+Common = Mapping[str, Any]
+
+
+def _event(_: Fields, common: Common) -> EventMessage:
+    return EventMessage(**common)
+
+
+def _start(fields: Fields, common: Common) -> StartEvent:
+    return StartEvent(
+        **common,
+        software=fields.text("software"),
+        settings=fields.mapping("settings"),
+        settings_sha256=fields.text("settings_sha256"),
+    )
+
+
+def _loss(fields: Fields, common: Common) -> LossEvent:
+    return LossEvent(
+        **common,
+        first_line=fields.integer("first_line"),
+        count=fields.integer("count", low=1),
+        cause=fields.text("cause"),
+        estimated=fields.boolean("estimated"),
+    )
+
+
+def _end(fields: Fields, common: Common) -> EndEvent:
+    totals = fields.child("totals")
+    lost = totals.child("lost")
+    return EndEvent(
+        **common,
+        reason=fields.text("reason"),
+        last_seq=None if fields.empty("last_seq") else fields.integer("last_seq"),
+        totals=EndTotals(
+            captured=totals.integer("captured"),
+            published=totals.integer("published"),
+            lost={cause: lost.integer(cause) for cause in totals.mapping("lost")},
+            unaccounted=totals.integer("unaccounted"),
+            phantom=totals.integer("phantom"),
+            estimated=totals.integer("estimated"),
+        ),
+    )
+
+
+_EVENTS: Final[Mapping[str, Callable[[Fields, Common], EventMessage]]] = {
+    "start": _start,
+    "loss": _loss,
+    "end": _end,
+}
+
+
+def _frame(fields: Fields, common: Common) -> dict[str, Any]:
+    first = fields.integer("first_line")
+    count = fields.integer("line_count", low=1)
+    stamps = fields.child("stamps")
+    encoder = None if fields.empty("encoder") else fields.bigs("encoder", 2)
+    return {
+        **common,
+        "first_line": first,
+        "line_count": count,
+        "valid": fields.runs("valid", first, first + count),
+        "overlap": fields.integer("overlap", high=count),
+        "acquired_ns": fields.big("acquired_ns"),
+        "encoder": encoder,
+        "stamps": {name: stamps.big(name) for name in fields.mapping("stamps")},
+        "web": None if fields.empty("map") else _map(fields.child("map")),
+        "model": None if fields.empty("model") else _model(fields.child("model")),
+        "calibration_id": None if fields.empty("calibration_id") else fields.text("calibration_id"),
+    }
+
+
+def _inspection(fields: Fields, parts: Parts, common: Common) -> InspectionMessage:
+    frame = _frame(fields, common)
+    depth = None if fields.empty("depth") else _depth(fields, parts, frame)
+    segmentation = None
+    if not fields.empty("segmentation"):
+        labels = parts.array("labels", "uint16")
+        if depth is None or depth.values.shape != labels.shape:
+            raise ProtocolError("part 'labels' has no depth map of the same shape beside it")
+        segmentation = Segmentation(labels, _thresholds(fields), _objects(fields))
+    return InspectionMessage(**frame, depth_map=depth, segmentation=segmentation)
+
+
+def _depth_only(fields: Fields, parts: Parts, common: Common) -> DepthMessage:
+    frame = _frame(fields, common)
+    return DepthMessage(**frame, depth_map=_depth(fields, parts, frame))
+
+
+def _mask_only(fields: Fields, parts: Parts, common: Common) -> MaskMessage:
+    return MaskMessage(**_frame(fields, common), mask=parts.array("mask", "uint8"))
+
+
+def _objects_only(fields: Fields, _: Parts, common: Common) -> ObjectsMessage:
+    frame = _frame(fields, common)
+    return ObjectsMessage(**frame, objects=_objects(fields), thresholds=_thresholds(fields))
+
+
+def _image_only(fields: Fields, parts: Parts, common: Common) -> ImageMessage:
+    message = ImageMessage(**_frame(fields, common), image=parts.array("image", "uint8", "uint16"))
+    if len(message.image) != message.line_count:
+        raise ProtocolError(
+            f"part 'image' has {len(message.image)} rows, header.line_count is {message.line_count}"
+        )
+    return message
+
+
+_FRAMES: Final[Mapping[Kind, Callable[[Fields, Parts, Common], FrameMessage]]] = {
+    Kind.INSPECTION: _inspection,
+    Kind.DEPTH_F32: _depth_only,
+    Kind.MASK: _mask_only,
+    Kind.OBJECTS: _objects_only,
+    Kind.IMAGE: _image_only,
+}
+
+
+def _depth(fields: Fields, parts: Parts, frame: Mapping[str, Any]) -> DepthMap:
+    depth = fields.child("depth")
+    try:
+        convention = Convention(depth.text("convention"))
+    except ValueError:
+        raise depth.fail("convention", " or ".join(Convention)) from None
+    if frame["web"] is None:
+        raise fields.fail("map", "an object, as there is depth")
+    values = parts.array("depth", "float32")
+    return DepthMap(
+        values=values,
+        convention=convention,
+        unit=depth.text("unit"),
+        scale=depth.number("scale"),
+        shift=depth.number("shift"),
+        confidence=depth.number_or_none("confidence"),
+        valid=_flags(depth.runs("valid_rows", 0, len(values)), len(values)),
+        web=frame["web"],
+    )
+
+
+def _flags(runs: Sequence[Interval], rows: int) -> BoolArray:
+    flags = np.zeros(rows, dtype=np.bool_)
+    for run in runs:
+        flags[run.first : run.end] = True
+    flags.flags.writeable = False
+    return flags
+
+
+def _map(fields: Fields) -> WebMap:
+    return WebMap(
+        line_offset=fields.number("line_offset"),
+        line_step=fields.number("line_step"),
+        column_offset=fields.number("column_offset"),
+        column_step=fields.number("column_step"),
+        mm_per_line=fields.number_or_none("mm_per_line"),
+        mm_per_column=fields.number_or_none("mm_per_column"),
+    )
+
+
+def _model(fields: Fields) -> ModelTag:
+    return ModelTag(fields.text("name"), fields.text("sha256"), fields.text("engine"))
+
+
+def _thresholds(fields: Fields) -> dict[str, float]:
+    segmentation = fields.child("segmentation")
+    thresholds = segmentation.child("thresholds")
+    return {name: thresholds.number_or_nan(name) for name in segmentation.mapping("thresholds")}
+
+
+def _objects(fields: Fields) -> tuple[WebObject, ...]:
+    return tuple(_object(entry) for entry in fields.children("objects"))
+
+
+def _object(fields: Fields) -> WebObject:
+    return WebObject(
+        id=fields.integer("id", high=MAX_INT64),
+        first_line=fields.integer("first_line"),
+        line_count=fields.integer("line_count"),
+        first_column=fields.integer("first_column"),
+        column_count=fields.integer("column_count"),
+        area_px=fields.number_or_nan("area_px"),
+        mean_height=fields.number_or_nan("mean_height"),
+        max_height=fields.number_or_nan("max_height"),
+        touches_start=fields.boolean("touches_start"),
+        touches_end=fields.boolean("touches_end"),
+        area_mm2=fields.number_or_none("area_mm2"),
+    )

@@ -1,0 +1,245 @@
+"""Records as messages: topic, JSON header, raw array parts (no copy of contiguous arrays)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy.typing as npt
+
+from linescan.errors import ProtocolError
+from linescan.protocol.arrays import Buffer, describe
+from linescan.protocol.fields import dump_json
+from linescan.protocol.messages import Stamp, mask_of
+from linescan.protocol.topics import SCHEMA, VERSION, Kind, topic
+from linescan.records import (
+    DepthMap,
+    Inspection,
+    Interval,
+    Loss,
+    Segmentation,
+    WebMap,
+    WebObject,
+    true_runs,
+)
+
+Json = dict[str, Any]
+Part = tuple[Json, memoryview]
+
+
+def encode(inspection: Inspection, kind: Kind, stamp: Stamp) -> list[Buffer] | None:
+    """An inspection as a message of any kind but ``event``; None where it has nothing of that kind.
+
+    The arrays of the inspection must never be written to again: they are sent from where they lie.
+
+    Raises:
+        ProtocolError: the inspection holds what the protocol has no place for.
+    """
+    content = _CONTENTS[kind](inspection)
+    if content is None:
+        return None
+    fields, parts = content
+    header = {**_common(str(kind), stamp), **_frame(inspection), **fields}
+    header["parts"] = [entry for entry, _ in parts]
+    return [topic(stamp.camera, kind), dump_json(header), *(data for _, data in parts)]
+
+
+def encode_start(
+    stamp: Stamp, *, software: str, settings: Mapping[str, Any], settings_sha256: str
+) -> list[Buffer]:
+    """The event that begins a run.
+
+    Raises:
+        ProtocolError: the settings cannot be written as JSON.
+    """
+    fields = {
+        "software": software,
+        "settings": dict(settings),
+        "settings_sha256": settings_sha256,
+    }
+    return _event("start", stamp, fields)
+
+
+def encode_loss(loss: Loss, stamp: Stamp) -> list[Buffer]:
+    """The event that reports lost lines.
+
+    Raises:
+        ProtocolError: the loss has no lines.
+    """
+    if loss.count < 1:
+        raise ProtocolError(f"a loss of {loss.count} lines cannot be reported")
+    fields = {
+        "first_line": loss.first_line,
+        "count": loss.count,
+        "cause": str(loss.cause),
+        "estimated": loss.estimated,
+    }
+    return _event("loss", stamp, fields)
+
+
+def encode_end(
+    stamp: Stamp, *, totals: Mapping[str, Any], last_seq: int | None, reason: str
+) -> list[Buffer]:
+    """The event that ends a run; ``totals`` as ``linescan.ledger.Totals.to_json`` gives them."""
+    fields = {"reason": reason[:1024], "last_seq": last_seq, "totals": dict(totals)}
+    return _event("end", stamp, fields)
+
+
+def _event(name: str, stamp: Stamp, fields: Json) -> list[Buffer]:
+    header = {**_common(name, stamp), **fields, "parts": []}
+    return [topic(stamp.camera, Kind.EVENT), dump_json(header)]
+
+
+def _common(name: str, stamp: Stamp) -> Json:
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "type": name,
+        "epoch": stamp.epoch,
+        "seq": stamp.seq,
+        "camera": stamp.camera,
+        "published_ns": str(stamp.published_ns),
+    }
+
+
+def _frame(inspection: Inspection) -> Json:
+    frame, model = inspection.frame, inspection.model
+    tag = None
+    if model is not None:
+        tag = {"name": model.name, "sha256": model.sha256, "engine": model.engine}
+    return {
+        "first_line": frame.first_line,
+        "line_count": len(frame.valid),
+        "valid": _runs(inspection.lines()),
+        "overlap": frame.overlap,
+        "acquired_ns": str(frame.acquired_ns),
+        "encoder": None if frame.encoder is None else [str(int(t)) for t in frame.encoder],
+        "stamps": {name: str(ns) for name, ns in inspection.stamps.items()},
+        "model": tag,
+        "calibration_id": inspection.calibration_id,
+    }
+
+
+def _inspection(inspection: Inspection) -> tuple[Json, list[Part]]:
+    depth, segmentation = inspection.depth, inspection.segmentation
+    fields: Json = {"map": None, "depth": None, "segmentation": None, "objects": []}
+    parts: list[Part] = []
+    if depth is not None:
+        fields |= {"map": _map(depth.web), "depth": _depth(depth)}
+        parts.append(_depth_part(depth))
+    if segmentation is not None:
+        if depth is None or segmentation.labels.shape != depth.values.shape:
+            raise ProtocolError("labels need a depth map of the same shape")
+        fields |= _objects(segmentation)
+        parts.append(describe("labels", segmentation.labels))
+    return fields, parts
+
+
+def _depth_only(inspection: Inspection) -> tuple[Json, list[Part]] | None:
+    depth = inspection.depth
+    if depth is None:
+        return None
+    return {"map": _map(depth.web), "depth": _depth(depth)}, [_depth_part(depth)]
+
+
+def _mask_only(inspection: Inspection) -> tuple[Json, list[Part]] | None:
+    depth, segmentation = inspection.depth, inspection.segmentation
+    if depth is None or segmentation is None:
+        return None
+    return {"map": _map(depth.web)}, [describe("mask", mask_of(segmentation.labels))]
+
+
+def _objects_only(inspection: Inspection) -> tuple[Json, list[Part]] | None:
+    segmentation = inspection.segmentation
+    return None if segmentation is None else ({"map": None, **_objects(segmentation)}, [])
+
+
+def _image_only(inspection: Inspection) -> tuple[Json, list[Part]]:
+    depth = inspection.depth
+    web = WebMap(
+        line_offset=inspection.frame.first_line,
+        line_step=1.0,
+        column_offset=0.0,
+        column_step=1.0,
+        mm_per_line=None if depth is None else depth.web.mm_per_line,
+        mm_per_column=None if depth is None else depth.web.mm_per_column,
+    )
+    return {"map": _map(web)}, [describe("image", _pixels(inspection))]
+
+
+_CONTENTS: Final[Mapping[Kind, Callable[[Inspection], tuple[Json, list[Part]] | None]]] = {
+    Kind.INSPECTION: _inspection,
+    Kind.DEPTH_F32: _depth_only,
+    Kind.MASK: _mask_only,
+    Kind.OBJECTS: _objects_only,
+    Kind.IMAGE: _image_only,
+}
+
+
+def _pixels(inspection: Inspection) -> npt.NDArray[Any]:
+    pixels = inspection.frame.pixels
+    if len(pixels) != len(inspection.frame.valid):
+        raise ProtocolError(
+            f"the frame has {len(pixels)} rows and {len(inspection.frame.valid)} validity flags"
+        )
+    return pixels
+
+
+def _depth_part(depth: DepthMap) -> Part:
+    return describe("depth", depth.values, unit=depth.unit, invalid="nan")
+
+
+def _depth(depth: DepthMap) -> Json:
+    return {
+        "convention": str(depth.convention),
+        "unit": depth.unit,
+        "scale": float(depth.scale),
+        "shift": float(depth.shift),
+        "confidence": None if depth.confidence is None else float(depth.confidence),
+        "valid_rows": _runs(true_runs(depth.valid)),
+    }
+
+
+def _map(web: WebMap) -> Json:
+    return {
+        "line_offset": float(web.line_offset),
+        "line_step": float(web.line_step),
+        "column_offset": float(web.column_offset),
+        "column_step": float(web.column_step),
+        "mm_per_line": None if web.mm_per_line is None else float(web.mm_per_line),
+        "mm_per_column": None if web.mm_per_column is None else float(web.mm_per_column),
+    }
+
+
+def _objects(segmentation: Segmentation) -> Json:
+    thresholds = {name: _number(value) for name, value in segmentation.thresholds.items()}
+    return {
+        "segmentation": {"thresholds": thresholds},
+        "objects": [_object(found) for found in segmentation.objects],
+    }
+
+
+def _object(found: WebObject) -> Json:
+    return {
+        "id": int(found.id),
+        "first_line": int(found.first_line),
+        "line_count": int(found.line_count),
+        "first_column": int(found.first_column),
+        "column_count": int(found.column_count),
+        "area_px": _number(found.area_px),
+        "area_mm2": None if found.area_mm2 is None else _number(found.area_mm2),
+        "mean_height": _number(found.mean_height),
+        "max_height": _number(found.max_height),
+        "touches_start": bool(found.touches_start),
+        "touches_end": bool(found.touches_end),
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN: null stands for it."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _runs(runs: tuple[Interval, ...] | list[Interval]) -> list[list[int]]:
+    return [[run.first, run.count] for run in runs]
