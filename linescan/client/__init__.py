@@ -1,0 +1,8 @@
+"""The subscriber's side: importable with numpy and pyzmq alone."""
+
+from linescan.client.connection import SubscribeTimeoutError
+from linescan.client.sequences import Gap
+from linescan.client.subscriber import Subscriber
+from linescan.client.verify import AuditResult, StreamAudit
+
+__all__ = ["AuditResult", "Gap", "StreamAudit", "SubscribeTimeoutError", "Subscriber"]

@@ -1,0 +1,50 @@
+"""Binding a socket, with errors that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+import zmq
+
+from linescan.errors import PublishError
+
+_CURES: Final = {
+    zmq.EADDRINUSE: "it is taken by another program; stop that, or choose another port"
+    " (tcp://127.0.0.1:* takes a free one)",
+    zmq.EADDRNOTAVAIL: "this machine has no such address; use 127.0.0.1",
+    errno.EACCES: "this user may not open it; choose a port above 1023 or another folder",
+    errno.ENOENT: "its folder does not exist; create it",
+    errno.ENAMETOOLONG: "the path is too long for a socket; choose a shorter one",
+}
+
+
+def bind(sock: zmq.Socket[Any], endpoint: str) -> str:
+    """Bind and give the endpoint that was really taken.
+
+    Raises:
+        PublishError: it cannot be had; the text names the endpoint and the cure.
+    """
+    _refuse_taken_path(endpoint)
+    try:
+        # For binding, ZeroMQ takes addresses and interfaces but no host names.
+        sock.bind(endpoint.replace("//localhost:", "//127.0.0.1:"))
+    except zmq.ZMQError as error:
+        cure = _CURES.get(error.errno or 0, f"{error.strerror}; write e.g. tcp://127.0.0.1:5560")
+        raise PublishError(f"cannot publish at {endpoint}: {cure}") from None
+    return sock.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def _refuse_taken_path(endpoint: str) -> None:
+    """ZeroMQ would silently take an ipc path away from the program that listens there."""
+    path = endpoint.removeprefix("ipc://")
+    if path == endpoint or not Path(path).is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return  # a leftover: nobody listens
+    raise PublishError(f"cannot publish at {endpoint}: {_CURES[zmq.EADDRINUSE]}")

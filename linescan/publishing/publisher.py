@@ -1,0 +1,280 @@
+"""The publisher: one thread owns the data socket, a bounded queue feeds it.
+
+ZeroMQ sockets are not thread-safe, so nothing but that thread ever touches the socket. An XPUB
+socket never blocks: a subscriber whose queue is full loses messages, and sees that from the
+sequence numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import zmq
+
+from linescan import __version__
+from linescan.errors import PublishError
+from linescan.protocol import Buffer, Kind, encode_welcome, topic
+from linescan.publishing.budget import LEAST_MARK, MemoryBudget
+from linescan.publishing.endpoint import bind
+from linescan.publishing.subscriptions import Subscriptions
+
+log = logging.getLogger(__name__)
+
+SOFTWARE: Final = f"linescan {__version__}"
+QUEUE: Final = 4
+"""Results that wait for the socket, at most."""
+SETTLE_S: Final = 0.05
+"""After a reconnection, a peer's subscriptions may come in any order: wait for the rest."""
+HEARTBEAT_MS: Final = 1000
+GONE_MS: Final = 30_000
+"""A peer that was silent for so long is gone. Subscribers that are merely slow do send signs of
+life, and say themselves after how much silence they are to be given up (``HEARTBEAT_TTL``)."""
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Messages that belong together, and what to do once the socket took them.
+
+    Both callbacks are called in the publisher's thread; exactly one of them is.
+    """
+
+    messages: Sequence[Sequence[Buffer]]
+    on_sent: Callable[[], None] = _nothing
+    on_failed: Callable[[], None] = _nothing
+
+
+class Publisher:
+    """Sends messages of some cameras to whoever subscribes.
+
+    Args:
+        endpoint: where subscribers connect; ``tcp://127.0.0.1:*`` takes a free port.
+        cameras: names of the cameras whose messages are sent.
+        memory_mb: most memory for messages that subscribers have not fetched.
+        linger_s: at the end, how long to wait for subscribers to fetch what was sent.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        cameras: Sequence[str],
+        *,
+        memory_mb: int = 512,
+        linger_s: float = 5.0,
+    ) -> None:
+        self.endpoint = endpoint
+        self.epoch = str(uuid.uuid4())
+        self._welcome = encode_welcome(self.epoch, cameras, SOFTWARE)
+        self._events = [topic(camera, Kind.EVENT) for camera in cameras]
+        self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
+        self._budget = MemoryBudget(memory_mb << 20)
+        self._linger_ms = round(linger_s * 1000)
+        self._mark = LEAST_MARK
+        self._changed = threading.Condition()
+        self._queue: deque[Outgoing] = deque()
+        self._sending = False
+        self._closing = False
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._bell: socket.socket | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of messages that slow subscribers have not fetched, as of the last message."""
+        return self._budget.held_bytes
+
+    def start(self) -> None:
+        """Bind and begin.
+
+        Raises:
+            PublishError: the endpoint cannot be had.
+        """
+        context: zmq.Context[Any] = zmq.Context()
+        sock = context.socket(zmq.XPUB)
+        try:
+            self._configure(sock)
+            self.endpoint = bind(sock, self.endpoint)
+        except BaseException:
+            context.destroy(linger=0)
+            raise
+        self._bell, bell_end = socket.socketpair()
+        for end in (self._bell, bell_end):
+            end.setblocking(False)
+        self._thread = threading.Thread(
+            target=self._run, args=(context, sock, bell_end), name="publisher", daemon=True
+        )
+        self._thread.start()
+        log.info("publishing at %s", self.endpoint)
+
+    def wait_for_subscribers(self, count: int, timeout_s: float) -> None:
+        """Wait until so many peers have subscribed to the events of a camera.
+
+        Raises:
+            PublishError: they did not come in time, or the publisher was closed meanwhile.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._over() or self._peers() >= count, timeout_s)
+            if not self._over() and self._peers() >= count:
+                self._changed.wait_for(self._over, SETTLE_S)
+            self._check()
+            if self._peers() < count:
+                raise PublishError(
+                    f"{self._peers()} of {count} subscribers came to {self.endpoint} within"
+                    f" {timeout_s:g} s; start them, or lower publish.wait_for_subscribers"
+                )
+
+    def wants(self, name: bytes) -> bool:
+        """Whether anybody subscribes to a topic. Safe from any thread."""
+        return self._subscriptions.peers(name) > 0
+
+    def send(self, outgoing: Outgoing) -> None:
+        """Hand over messages; waits while ``QUEUE`` others wait. Safe from any thread.
+
+        Raises:
+            PublishError: the publisher is closed or has failed; no callback will be called.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._over() or len(self._queue) < QUEUE)
+            self._check()
+            self._queue.append(outgoing)
+        self._wake()
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until the socket took everything that was handed over.
+
+        Raises:
+            PublishError: it did not in time, or the publisher has failed.
+        """
+        with self._changed:
+            idle = self._changed.wait_for(
+                lambda: self._error is not None or not (self._queue or self._sending), timeout_s
+            )
+            self._check()
+        if not idle:
+            raise PublishError(f"{self.endpoint} did not take all messages in {timeout_s:g} s")
+
+    def close(self) -> None:
+        """Send what was handed over, wait for slow subscribers within the linger time, release."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._wake()
+            self._thread.join(self._linger_ms / 1000 + 5)
+            if self._thread.is_alive():
+                log.error("the publisher at %s does not end", self.endpoint)
+                return
+        if self._bell is not None:
+            self._bell.close()
+
+    def _configure(self, sock: zmq.Socket[Any]) -> None:
+        sock.setsockopt(zmq.XPUB_VERBOSER, 1)
+        sock.setsockopt(zmq.XPUB_WELCOME_MSG, self._welcome)
+        sock.setsockopt(zmq.SNDHWM, self._mark)
+        sock.setsockopt(zmq.LINGER, self._linger_ms)
+        sock.setsockopt(zmq.IPV6, 1)
+        sock.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+        sock.setsockopt(zmq.HEARTBEAT_TIMEOUT, GONE_MS)
+
+    def _peers(self) -> int:
+        return max(self._subscriptions.peers(name) for name in self._events)
+
+    def _over(self) -> bool:
+        return self._closing or self._error is not None
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise PublishError(f"publishing at {self.endpoint} failed: {self._error}")
+        if self._thread is None or self._closing:
+            raise PublishError(f"the publisher at {self.endpoint} is not running")
+
+    def _wake(self) -> None:
+        if self._bell is not None:
+            # Where it cannot be rung, it rings already or the thread is gone.
+            with contextlib.suppress(OSError):
+                self._bell.send(b"\0")
+
+    def _run(self, context: zmq.Context[Any], sock: zmq.Socket[Any], bell: socket.socket) -> None:
+        try:
+            self._loop(sock, bell)
+        except Exception as error:
+            log.exception("publishing at %s failed", self.endpoint)
+            self._fail(error)
+        finally:
+            bell.close()
+            sock.close()
+            context.term()
+
+    def _loop(self, sock: zmq.Socket[Any], bell: socket.socket) -> None:
+        poller = zmq.Poller()
+        poller.register(sock, zmq.POLLIN)
+        poller.register(bell, zmq.POLLIN)
+        while True:
+            ready = dict(poller.poll())
+            if sock in ready:
+                self._read_subscriptions(sock)
+            if bell.fileno() in ready:
+                bell.recv(4096)
+            while (outgoing := self._next()) is not None:
+                self._send(sock, outgoing)
+            with self._changed:
+                if self._closing and not self._queue:
+                    return
+
+    def _read_subscriptions(self, sock: zmq.Socket[Any]) -> None:
+        try:
+            while True:
+                self._subscriptions.note(sock.recv(zmq.NOBLOCK))
+        except zmq.Again:
+            pass
+        # A new peer's queue has the mark of the time of binding: give it the present one.
+        sock.setsockopt(zmq.SNDHWM, self._mark)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _next(self) -> Outgoing | None:
+        with self._changed:
+            self._sending = bool(self._queue)
+            self._changed.notify_all()
+            return self._queue.popleft() if self._queue else None
+
+    def _send(self, sock: zmq.Socket[Any], outgoing: Outgoing) -> None:
+        try:
+            for message in outgoing.messages:
+                self._send_message(sock, message)
+        except BaseException:
+            outgoing.on_failed()
+            raise
+        outgoing.on_sent()
+
+    def _send_message(self, sock: zmq.Socket[Any], message: Sequence[Buffer]) -> None:
+        size = sum(memoryview(part).nbytes for part in message)
+        mark = self._budget.mark(size)
+        if mark != self._mark:
+            self._mark = mark
+            sock.setsockopt(zmq.SNDHWM, mark)
+        # Only a frame tells when libzmq has let go of it: send_multipart tracks just the last one.
+        parts = [zmq.Frame(part, track=True, copy=False) for part in message]
+        for part in parts[:-1]:
+            sock.send(part, zmq.SNDMORE, copy=False)
+        sock.send(parts[-1], copy=False)
+        self._budget.hold(size, [part.tracker for part in parts if part.tracker is not None])
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = error
+            left, self._queue = list(self._queue), deque()
+            self._changed.notify_all()
+        for outgoing in left:
+            outgoing.on_failed()

@@ -1,0 +1,186 @@
+"""The last stage: numbers results, sends them, and settles the fate of their lines."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from linescan.config import PublishSection
+from linescan.errors import PublishError
+from linescan.ledger import Ledger
+from linescan.protocol import (
+    DERIVED,
+    Buffer,
+    Kind,
+    Stamp,
+    encode,
+    encode_end,
+    encode_loss,
+    encode_start,
+    topic,
+)
+from linescan.publishing.fates import Fates
+from linescan.publishing.publisher import SOFTWARE, Outgoing, Publisher
+from linescan.records import Cause, Inspection, Loss
+from linescan.stages import FoldStage
+
+log = logging.getLogger(__name__)
+
+FLUSH_S: Final = 5.0
+"""Time for the socket to take what is queued; it never waits for subscribers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The next sequence numbers: of inspections with all derived kinds, and of events."""
+
+    inspection: int = 0
+    event: int = 0
+
+
+class Publish(FoldStage[Inspection, Inspection, Numbers]):
+    """Publishes inspections, losses, the start and the end.
+
+    A line counts as published once the socket took the message that holds it. Derived kinds are
+    made only while somebody subscribes to them.
+
+    Args:
+        section: the configuration of publishing.
+        camera: name of the camera in topics.
+        ledger: the account of lines; this stage alone tells it what became of them.
+        settings: a summary of the configuration for the ``start`` event.
+
+    Attributes:
+        publisher: the socket's owner; its ``endpoint`` is the resolved one after ``setup``.
+        end_reason: asked when the stream has ended, for the ``end`` event.
+    """
+
+    name = "publish"
+    failure = Cause.PUBLISHING_FAILURE
+
+    def __init__(
+        self,
+        section: PublishSection,
+        camera: str,
+        ledger: Ledger,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.publisher = Publisher(
+            section.data, [camera], memory_mb=section.memory_mb, linger_s=section.linger_s
+        )
+        self.end_reason: Callable[[], str] = lambda: "finished"
+        self._section = section
+        self._camera = camera
+        self._ledger = ledger
+        self._fates = Fates(ledger)
+        self._settings = dict(settings or {})
+        self._numbers = Numbers()
+
+    def setup(self) -> None:
+        """Bind, wait for subscribers where the configuration asks for it, publish ``start``.
+
+        Raises:
+            PublishError: the endpoint cannot be had, or the subscribers did not come.
+        """
+        try:
+            self.publisher.start()
+            if self._section.wait_for_subscribers:
+                log.info("waiting for %d subscribers", self._section.wait_for_subscribers)
+                self.publisher.wait_for_subscribers(
+                    self._section.wait_for_subscribers, self._section.wait_s
+                )
+            self._send_event(
+                partial(
+                    encode_start,
+                    software=SOFTWARE,
+                    settings=self._settings,
+                    settings_sha256=_digest(self._settings),
+                )
+            )
+        except BaseException:
+            self.publisher.close()
+            raise
+
+    def process(self, item: Inspection) -> Iterable[Inspection | Loss]:
+        """Send one inspection and what is derived from it, and pass it on.
+
+        Raises:
+            ProtocolError: the inspection cannot be written down.
+            PublishError: the publisher has failed.
+        """
+        stamp = self._stamp(self._numbers.inspection)
+        kinds = [k for k in DERIVED if self.publisher.wants(topic(self._camera, k))]
+        encoded = (encode(item, kind, stamp) for kind in (Kind.INSPECTION, *kinds))
+        self.publisher.send(
+            Outgoing(
+                messages=[message for message in encoded if message is not None],
+                on_sent=partial(self._fates.delivered, item),
+                on_failed=partial(self._fates.failed, item),
+            )
+        )
+        self._numbers = replace(self._numbers, inspection=stamp.seq + 1)
+        return (item,)
+
+    def skip(self, loss: Loss) -> Iterable[Inspection | Loss]:
+        """Count the lines as lost, report them, and pass the loss on.
+
+        Raises:
+            PublishError: the publisher has failed; the ledger knows of the loss all the same.
+        """
+        self._fates.lost(loss)
+        if loss.count > 0:
+            self._send_event(partial(encode_loss, loss))
+        return (loss,)
+
+    def finish(self) -> Iterable[Inspection | Loss]:
+        """Publish ``end`` with the final account, after everything else was sent.
+
+        Raises:
+            PublishError: the publisher has failed.
+        """
+        self.publisher.flush(FLUSH_S)
+        sent = self._numbers.inspection
+        self._send_event(
+            partial(
+                encode_end,
+                totals=self._ledger.totals().to_json(),
+                last_seq=sent - 1 if sent else None,
+                reason=self.end_reason(),
+            )
+        )
+        self.publisher.flush(FLUSH_S)
+        return ()
+
+    def teardown(self) -> None:
+        """Let subscribers fetch what was sent, within the linger time, and release the endpoint."""
+        self.publisher.close()
+
+    def snapshot(self) -> Numbers:
+        """The next sequence numbers."""
+        return self._numbers
+
+    def restore(self, state: Numbers) -> None:
+        """Go on with the sequence numbers of a snapshot."""
+        self._numbers = state
+
+    def _stamp(self, seq: int) -> Stamp:
+        return Stamp(self._camera, self.publisher.epoch, seq, time.time_ns())
+
+    def _send_event(self, encode_event: Callable[[Stamp], list[Buffer]]) -> None:
+        stamp = self._stamp(self._numbers.event)
+        self.publisher.send(Outgoing([encode_event(stamp)]))
+        self._numbers = replace(self._numbers, event=stamp.seq + 1)
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps(settings, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise PublishError(f"the summary of the settings is not plain data: {error}") from error
+    return hashlib.sha256(text.encode()).hexdigest()
