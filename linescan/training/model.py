@@ -150,7 +150,8 @@ def save_model(
     meaning = {
         "name": "surface-tiny",
         "convention": "height",
-        "unit": "model pixels",
+        # Height in model pixels: mm only once the pitch is known.
+        "unit": "relative",
         "scale": 1.0,
         "shift": -HEIGHT_OFFSET,
         "input_size": [size, size],

@@ -216,7 +216,7 @@ def test_some_frames_are_flat_and_some_mirrored(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(training_data, "SimulatedWeb", note)
     mirrored = 0
-    for index in range(30):
+    for index in range(30, 60):
         frame = training_frame(index, 70)
         scene = scenes[-1]
         plain = reduce_lines(SimulatedWeb(scene).lines(0, scene.width), scene, scene.width // 70)
