@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from linescan.depth.models import PATCH, ModelFile, find
 from linescan.errors import ModelError
 from linescan.records import Convention
 
+MAX_PATCHES = 292
+"""Most patches along one side of the input."""
 PREFIX = "linescan."
 """Of the keys in the file's metadata."""
 INPUT, OUTPUT = "gray", "depth"
@@ -75,6 +78,19 @@ class ModelCard:
                 f"at least {2 * PATCH}"
             )
         return size
+
+    def fit(self, rows: int, columns: int) -> tuple[int, int]:
+        """The input size for frames of another shape: their aspect, and as many pixels as usual.
+
+        A model that is not dynamic keeps its own size.
+        """
+        if not self.dynamic:
+            return self.input_size
+        pixels = self.input_size[0] * self.input_size[1]
+        height = math.sqrt(pixels * rows / columns)
+        sides = (height, pixels / height)
+        fitted = [max(2, min(round(side / PATCH), MAX_PATCHES)) * PATCH for side in sides]
+        return fitted[0], fitted[1]
 
 
 def read_card(model: str | Path | ModelFile) -> ModelCard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -80,7 +81,8 @@ def export(
     except OSError as error:
         raise ModelError(f"{path}: cannot write the model: {error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
     progress("done", 1.0)
     return _report(path, card, size, storage, checks, storage_checks, time.monotonic() - started)
 
