@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 from typing import Any
 
 from linescan.depth.backends.base import BackendName, Precision
 from linescan.depth.backends.ort import BoundSession, open_session, session_options
 from linescan.depth.card import ModelCard, import_onnxruntime
 from linescan.errors import ModelError
-
-log = logging.getLogger(__name__)
 
 PROVIDER = "CUDAExecutionProvider"
 OPTIONS = {
@@ -60,7 +57,4 @@ def _preload(onnxruntime: Any) -> str:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         onnxruntime.preload_dlls()
-    said = " ".join(printed.getvalue().split())
-    if said:
-        log.warning("loading CUDA libraries: %s", said)
-    return said
+    return " ".join(printed.getvalue().split())
