@@ -25,7 +25,7 @@ demo: $(VENV)/.demo ## a recorded scan becomes depth, masks and objects; picture
 	$(BIN)/python scripts/demo.py
 
 demo-real: $(VENV)/.demo ## the same with the real images that LINESCAN_REAL_DATA points to
-	$(BIN)/python scripts/demo_real.py
+	$(BIN)/python scripts/demo.py --real
 
 dev: $(VENV)/.dev ## the full environment in .venv
 

@@ -122,7 +122,7 @@ def _read(file: Path) -> tuple[Frame, int]:
 
     try:
         header = peek(file)
-        pixels = GrayReader().read(file, header)
+        pixels = GrayReader().read(file, header, header.bits)
     except ImageProblem as error:
         raise SourceError(f"{file}: {error}") from error
     return Frame(pixels, 0, np.ones(len(pixels), np.bool_), 0, time.time_ns()), header.bits
@@ -132,14 +132,15 @@ def _save(out: Path, stem: str, inspection: Inspection) -> list[str]:
     """Write the pictures of one frame; their names."""
     from linescan.pictures import save_inspection
 
+    assert inspection.depth is not None, "depth is always on here"
     segmentation = inspection.segmentation
     paths = save_inspection(
         out,
         stem,
-        image=inspection.frame.pixels,
         depth=inspection.depth,
         labels=segmentation.labels if segmentation else None,
         objects=segmentation.objects if segmentation else (),
+        image=inspection.frame.pixels,
     )
     return [path.name for path in paths]
 

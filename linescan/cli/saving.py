@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from linescan.errors import LinescanError
 from linescan.pictures import save_inspection
 from linescan.protocol import ImageMessage, InspectionMessage, Message
 
@@ -41,11 +42,18 @@ class FrameSaver:
             self._write(inspection, None)
 
     def _write(self, inspection: InspectionMessage, image: ImageMessage | None) -> None:
+        if inspection.depth_map is None:
+            raise LinescanError("the pipeline publishes no depth: there are no pictures to save")
         save_inspection(
             self._folder,
             f"{inspection.camera}_{inspection.seq:06d}",
-            image=None if image is None else image.image,
             depth=inspection.depth_map,
             labels=inspection.labels,
             objects=inspection.objects,
+            image=None if image is None else image.image,
+            valid=None if image is None else image.valid_rows(),
+            first_line=inspection.first_line,
+            line_count=inspection.line_count,
+            camera=inspection.camera,
+            seq=inspection.seq,
         )

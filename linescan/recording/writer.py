@@ -33,6 +33,16 @@ FILE_SECONDS = 2.0
 MAX_PENDING = 65536
 """Entries that wait for their block file, at most."""
 
+NOTHING_YET = {
+    "complete": False,
+    "first_line": None,
+    "lines": 0,
+    "lost": 0,
+    "encoder": False,
+    "truth": None,
+}
+"""What the writer counts itself, whatever the header it was given says."""
+
 
 class RecordingWriter:
     """Writes blocks and losses as they come. Use it as a context manager, from one thread.
@@ -63,7 +73,7 @@ class RecordingWriter:
             SourceError: something is there already, or the folder cannot be written.
         """
         self.path = path
-        self.header = header
+        self.header = header.model_copy(update=NOTHING_YET)
         row_bytes = header.width * np.dtype(header.dtype).itemsize
         self._capacity = max(1, file_bytes // row_bytes)
         self._pixels: GrayArray = np.empty((self._capacity, header.width), header.dtype)
@@ -78,7 +88,7 @@ class RecordingWriter:
         self._index: int | None = None
         try:
             _make_folder(path, overwrite=overwrite)
-            write_header(path, header)
+            write_header(path, self.header)
             self._index = os.open(path / INDEX_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
             _write_all(self._index, HEADER_ROW.encode())
             self._truth = TruthWriter(path, header.width, truth) if truth else None

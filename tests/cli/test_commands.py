@@ -1,0 +1,153 @@
+"""The smaller commands do what their help says."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from linescan.config import Config
+from linescan.recording import Recording
+from linescan.records import LineBlock
+from tests.cli.conftest import ON_CPU, Result, Start
+
+Run = Callable[..., Result]
+ROOT = Path(__file__).parents[2]
+COMMANDS = (
+    ("run",),
+    ("replay",),
+    ("record",),
+    ("simulate",),
+    ("image",),
+    ("subscribe",),
+    ("verify",),
+    ("model", "list"),
+    ("model", "export"),
+    ("config", "check"),
+    ("config", "schema"),
+)
+
+
+def pixels(path: Path) -> np.ndarray:
+    blocks = [b for b in Recording.open(path).blocks() if isinstance(b, LineBlock)]
+    return np.vstack([b.pixels[: b.valid_rows] for b in blocks])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_help_teaches_with_an_example(linescan: Run, command: tuple[str, ...]) -> None:
+    result = linescan(*command, "--help")
+    assert result.code == 0
+    assert "Example" in result.out
+    assert f"linescan {' '.join(command)}" in result.out
+
+
+def test_simulate_makes_a_recording_with_truth(linescan: Run, tmp_path: Path) -> None:
+    out = tmp_path / "web"
+    arguments = ("--preset", "parts", "--lines", "300", "--width", "128", "--seed", "4")
+    assert linescan("simulate", "--out", out, *arguments).code == 0
+    recording = Recording.open(out)
+    assert recording.header.lines == 300
+    assert recording.truth is not None
+    height, web = recording.truth.height(0, 300)
+    assert height.shape == (300, 128)
+    assert web.line_step == 1
+    assert recording.truth.labels(0, 300).shape == (300, 128)
+    again = linescan("simulate", "--out", out, *arguments)
+    assert again.code == 2
+    assert "overwrite" in again.err
+
+
+def test_record_keeps_what_a_source_gives(linescan: Run, recording: Path, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    result = linescan("record", recording, "--out", out, "--lines", "700")
+    assert result.code == 0, result.err
+    assert "700 lines recorded, 0 lost" in result.out
+    assert np.array_equal(pixels(out), pixels(recording)[:700])
+    assert Recording.open(out).header.pitch == Recording.open(recording).header.pitch
+
+
+def test_record_takes_a_configuration_and_ends_with_ctrl_c(start: Start, tmp_path: Path) -> None:
+    config = tmp_path / "line.yaml"
+    config.write_text("source: {type: simulated, width: 64, rate: 2000, block_lines: 50}\n")
+    out = tmp_path / "scan"
+    process = start("record", config, "--out", out)
+    while not (out / "recording.yaml").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    result = Result(process)
+    assert "Traceback" not in result.err
+    recorded = Recording.open(out)
+    assert recorded.header.complete
+    assert recorded.header.lines > 0
+    assert len(pixels(out)) == recorded.header.lines
+
+
+def test_image_writes_depth_heat_map_mask_and_overlay(linescan: Run, tmp_path: Path) -> None:
+    import cv2
+
+    noise = np.random.default_rng(1).integers(90, 120, (140, 280), np.uint8)
+    cv2.imwrite(str(tmp_path / "one.png"), noise)
+    cv2.imwrite(str(tmp_path / "two.tif"), noise.astype(np.uint16) << 8)
+    (tmp_path / "bad.png").write_bytes(b"")
+    files = [tmp_path / name for name in ("one.png", "bad.png", "two.tif")]
+    result = linescan("image", *files, "--out", tmp_path / "out", *ON_CPU)
+    assert result.code == 2, "one file was bad"
+    assert "bad.png" in result.err
+    kinds = ("depth.json", "depth.png", "heatmap.png", "mask.png", "overlay.png")
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == sorted(f"{stem}_{kind}" for stem in ("one", "two") for kind in kinds)
+    overlay = cv2.imread(str(tmp_path / "out" / "one_overlay.png"))
+    assert overlay is not None
+    assert overlay.shape[1] == 2 * overlay.shape[0] >= 280, "small pictures are enlarged"
+
+
+def test_model_list_names_licences(linescan: Run) -> None:
+    result = linescan("model", "list")
+    assert result.code == 0
+    for words in ("surface-tiny", "small", "base", "large", "Apache-2.0", "CC-BY-NC-4.0"):
+        assert words in result.out
+
+
+def test_config_check_says_good_or_what_is_wrong(linescan: Run, tmp_path: Path) -> None:
+    assert "good" in linescan("config", "check", ROOT / "configs" / "camera.yaml").out
+    shown = linescan("config", "check", ROOT / "configs" / "replay.yaml", "--show")
+    assert yaml.safe_load(shown.out)["frame"]["lines"] == "auto"
+    assert linescan("config", "check", tmp_path / "none.yaml").code == 2
+
+
+def test_the_committed_schema_is_the_one_in_force(linescan: Run) -> None:
+    committed = json.loads((ROOT / "docs" / "reference" / "config.schema.json").read_text())
+    assert json.loads(linescan("config", "schema").out) == committed == Config.model_json_schema()
+
+
+@pytest.mark.parametrize("name", ["demo", "replay", "camera"])
+def test_every_key_of_the_shipped_configurations_is_commented(name: str) -> None:
+    text = (ROOT / "configs" / f"{name}.yaml").read_text()
+    Config.model_validate(yaml.safe_load(text))
+    bare = [
+        line
+        for line in text.splitlines()
+        if ":" in line and not line.lstrip().startswith("#") and "#" not in line
+    ]
+    sections = {"source:", "frame:", "depth:", "segmentation:", "publish:", "overload:"}
+    values = [line for line in bare if line.strip() not in sections | {"threshold:", "device:"}]
+    assert [v for v in values if "threshold: {" not in v] == ["  type: genicam"] * (
+        name == "camera"
+    )
+
+
+def test_the_demo_configuration_shows_every_key_but_those_of_other_sources() -> None:
+    shown = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text())
+    config = Config.model_validate(shown).model_dump(mode="json")
+    assert set(shown) == set(config)
+    for section in ("frame", "segmentation", "publish", "overload"):
+        assert set(shown[section]) == set(config[section])
+    assert set(config["depth"]) - set(shown["depth"]) == {"threads"}
