@@ -31,14 +31,14 @@ HATCH: Final[tuple[Bgr, Bgr]] = ((96, 96, 96), (122, 122, 122))
 TAIL = 0.002
 """Share of the values at each end that robust limits leave out."""
 NOISE_SPAN = 10.0
-"""Robust limits are at least so many standard deviations of the pixel noise apart."""
+"""Limits of depth are at least so many standard deviations of the pixel noise apart."""
 SAMPLE = 512
 
 
-def robust_limits(values: FloatArray) -> Limits:
+def robust_limits(values: FloatArray, noise_span: float = NOISE_SPAN) -> Limits:
     """Limits for the colours of a depth map: all but the outermost 0.2 % at each end.
 
-    They are kept at least ten standard deviations of the noise between neighbouring pixels apart,
+    They are kept ``noise_span`` standard deviations of the noise between neighbouring pixels apart,
     so that the noise of a flat frame does not look like relief. Without any finite value: 0 and 1.
     """
     rows, columns = (-(-side // SAMPLE) or 1 for side in values.shape)
@@ -49,7 +49,7 @@ def robust_limits(values: FloatArray) -> Limits:
         return 0.0, 1.0
     low, high = (float(v) for v in np.quantile(finite, [TAIL, 1 - TAIL]))
     noise = 1.4826 * float(np.median(steps)) / np.sqrt(2) if steps.size else 0.0
-    missing = max(NOISE_SPAN * noise, 1e-6 * max(abs(low), abs(high)), 1e-12) - (high - low)
+    missing = max(noise_span * noise, 1e-6 * max(abs(low), abs(high)), 1e-12) - (high - low)
     if missing > 0:
         low, high = low - missing / 2, high + missing / 2
     return low, high

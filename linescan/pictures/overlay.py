@@ -97,7 +97,7 @@ def to_gray8(image: GrayArray, valid: BoolArray) -> npt.NDArray[np.uint8]:
     if image.dtype == np.uint8:
         return np.asarray(image, np.uint8)
     values = image.astype(np.float32)
-    return gray_levels(values, robust_limits(values[valid]))
+    return gray_levels(values, robust_limits(values[valid], noise_span=0.0))
 
 
 def _enlarge(gray: npt.NDArray[np.uint8], view: View) -> BgrArray:

@@ -59,7 +59,7 @@ def save_inspection(
         LinescanError: OpenCV is missing, ``stem`` is no plain file name, the disk is full or the
             folder cannot be written to.
     """
-    if not stem or Path(stem).name != stem:
+    if not stem or "\0" in stem or Path(stem).name != stem:
         raise LinescanError(f"{stem!r}: expected the start of a file name, without folders")
     if line_count is None and image is not None:
         line_count = image.shape[0]

@@ -33,7 +33,7 @@ def bind(sock: zmq.Socket[Any], endpoint: str) -> str:
         sock.bind(endpoint.replace("//localhost:", "//127.0.0.1:"))
     except zmq.ZMQError as error:
         cure = _CURES.get(error.errno or 0, f"{error.strerror}; write e.g. tcp://127.0.0.1:5560")
-        raise PublishError(f"cannot publish at {endpoint}: {cure}") from None
+        raise PublishError(f"cannot publish at {endpoint}: {cure}") from error
     # A socket that takes both families names IPv4 addresses in the form of IPv6.
     return sock.getsockopt_string(zmq.LAST_ENDPOINT).replace("[::ffff:127.0.0.1]", "127.0.0.1")
 

@@ -35,6 +35,10 @@ class Subscriptions:
         """Number of peers that get a topic; one that subscribed twice over counts twice."""
         return sum(n for prefix, n in list(self._peers.items()) if topic.startswith(prefix))
 
+    def clear(self) -> None:
+        """Forget all peers: the socket was closed."""
+        self._peers = {}
+
     def __len__(self) -> int:
         return len(self._peers)
 

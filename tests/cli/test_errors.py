@@ -59,7 +59,7 @@ def test_a_truncated_block_is_counted_with_skip_bad(
     account = json.loads(summary.read_text())["ledger"]
     assert account["balanced"]
     assert account["captured"] == 1200
-    assert account["lost"] == {"bad_block": 400}
+    assert account["lost"] == {"bad_block": 256}
 
 
 def test_an_unreadable_image_is_named(linescan: Run, tmp_path: Path) -> None:
