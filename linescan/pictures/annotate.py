@@ -37,7 +37,7 @@ def draw_objects(
     for o in objects:
         left, top, right, bottom = box_of(o, view)
         corners = (left, top), (right - 1, bottom - 1)
-        cv2.rectangle(picture, *corners, side_colour(o), pen.line, cv2.LINE_AA)
+        cv2.rectangle(picture, *corners, side_colour(o), pen.line)
     for label in place_labels(view, objects, unit, pen):
         _draw_label(picture, label, pen)
 
