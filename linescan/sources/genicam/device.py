@@ -1,0 +1,244 @@
+"""One camera of a GenTL producer: found, configured, polled, and let go in the safe order.
+
+Used only in the camera's own process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from linescan.config import Device, GenicamSource
+from linescan.errors import SourceError
+from linescan.sources.genicam.features import line_rate, one_line, put, put_line_rate
+from linescan.sources.genicam.messages import Opened
+
+OPEN_READWRITE = 5
+"""GenTL's DEVICE_ACCESS_STATUS of a device that is open in this process."""
+_NO_WAIT_S = 1e-9
+"""A time-out of 0 would wait for ever."""
+
+_log = logging.getLogger(__name__)
+
+
+class CameraDevice:
+    """A camera, open and configured.
+
+    Attributes:
+        opened: its name and the shape of its blocks.
+        incomplete: blocks that arrived incomplete so far.
+    """
+
+    def __init__(self, section: GenicamSource) -> None:
+        """Open and configure the camera.
+
+        Raises:
+            SourceError: the producer or the camera cannot be had, or does not take a setting.
+        """
+        self.incomplete = 0
+        self._harvester = load_producer(section.producer)
+        self._acquirer: Any = None
+        try:
+            self._acquirer, name = take_device(self._harvester, section)
+            node_map = self._acquirer.remote_device.node_map
+            self.opened = _configure(node_map, section, name)
+            self._acquirer.num_buffers = max(section.buffers, self._acquirer.min_num_buffers)
+            self._acquirer.timeout_period_on_update_event_data_call = 0
+            event = self._acquirer.Events.INCOMPLETE_BUFFER
+            self._acquirer.add_callback(event, _counter(self))
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self) -> None:
+        """Start acquiring.
+
+        Raises:
+            SourceError: the camera does not start.
+        """
+        from genicam import genapi, gentl
+
+        try:
+            self._acquirer.start()
+        except (genapi.GenericException, gentl.GenericException) as error:
+            raise SourceError(f"the camera does not start: {one_line(error)}") from error
+
+    def fetch(self) -> Any | None:
+        """The next complete buffer, at once, or None; ``queue`` it when its pixels are copied."""
+        return self._acquirer.try_fetch(timeout=_NO_WAIT_S)
+
+    @property
+    def under_runs(self) -> int:
+        """Blocks that the producer dropped for want of a buffer, so far."""
+        try:
+            return int(self._acquirer.data_streams[0].num_underrun)
+        except Exception:  # noqa: BLE001 - many producers do not count them
+            return 0
+
+    @property
+    def present(self) -> bool:
+        """Whether the camera is still there; producers that do not say so count as yes."""
+        try:
+            return int(self._acquirer.device.module.access_status) == OPEN_READWRITE
+        except Exception:  # noqa: BLE001 - not implemented by the producer
+            return True
+
+    def close(self) -> None:
+        """Stop and release, in the order that survives a lost camera; errors are only logged."""
+        if self._acquirer is not None:
+            from genicam.gentl import ACQ_STOP_FLAGS_LIST as STOP
+
+            with _logged("stop"):
+                self._acquirer.stop()
+            # After a loss, stop() fails before it reaches the streams, and destroy() would crash.
+            for stream in self._acquirer.data_streams:
+                with contextlib.suppress(Exception):
+                    stream.module.stop_acquisition(STOP.ACQ_STOP_FLAGS_KILL)
+            with _logged("destroy"):
+                self._acquirer.destroy()
+            self._acquirer = None
+        with _logged("reset"):
+            self._harvester.reset()
+
+
+def _counter(device: CameraDevice) -> Any:
+    """A callback that counts; Harvesters takes no plain functions."""
+    from harvesters.core import Callback
+
+    def emit(*_: Any) -> None:
+        device.incomplete += 1
+
+    return type("Counter", (Callback,), {"emit": emit})()
+
+
+def load_producer(path: Path) -> Any:
+    """A Harvester with the producer's cameras listed.
+
+    Raises:
+        SourceError: the file is missing or no GenTL producer.
+    """
+    import ctypes
+
+    if not path.is_file():
+        raise SourceError(f"{path}: no such GenTL producer (.cti) file")
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise SourceError(f"{path}: the GenTL producer cannot be loaded: {error}") from error
+    if not hasattr(library, "GCInitLib"):
+        raise SourceError(f"{path}: the library is no GenTL producer")
+    from genicam import gentl
+    from harvesters.core import Harvester
+
+    harvester = Harvester()
+    harvester.add_file(str(path))
+    try:
+        harvester.update()
+    except gentl.GenericException as error:
+        raise SourceError(f"{path}: the producer lists no cameras: {one_line(error)}") from error
+    return harvester
+
+
+def take_device(harvester: Any, section: GenicamSource) -> tuple[Any, str]:
+    """Open the camera that is asked for: its image acquirer, and its name.
+
+    Raises:
+        SourceError: there is no such camera, or another program has it.
+    """
+    from genicam import gentl
+
+    infos = list(harvester.device_info_list)
+    if not infos:
+        raise SourceError(f"no camera found through {section.producer}")
+    wanted = section.device
+    matching = [info for info in infos if _matches(info, wanted)]
+    if wanted.index >= len(matching):
+        asked = ", ".join(f"{k} {v}" for k, v in wanted.model_dump(exclude_none=True).items())
+        there = "; ".join(_name(info) for info in infos)
+        raise SourceError(f"no camera with {asked}; there are: {there}")
+    info = matching[wanted.index]
+    try:
+        return harvester.create(infos.index(info)), _name(info)
+    except (
+        gentl.ResourceInUseException,
+        gentl.AccessDeniedException,
+        gentl.BusyException,
+    ) as error:
+        raise SourceError(f"{_name(info)}: another program uses this camera") from error
+    except gentl.GenericException as error:
+        raise SourceError(f"{_name(info)}: it cannot be opened: {one_line(error)}") from error
+
+
+def _matches(info: Any, wanted: Device) -> bool:
+    pairs = (
+        (wanted.serial, "serial_number"),
+        (wanted.model, "model"),
+        (wanted.user_name, "user_defined_name"),
+    )
+    return all(value is None or _property(info, name) == value for value, name in pairs)
+
+
+def _property(info: Any, name: str) -> str:
+    try:
+        return str(getattr(info, name) or "")
+    except Exception:  # noqa: BLE001 - a property that the producer does not have
+        return ""
+
+
+def _name(info: Any) -> str:
+    vendor, model = _property(info, "vendor"), _property(info, "model")
+    return f"{vendor} {model}, serial {_property(info, 'serial_number') or '?'}".strip()
+
+
+def _configure(node_map: Any, section: GenicamSource, name: str) -> Opened:
+    notes: tuple[str, ...] = ()
+    if section.pixel_format is not None:
+        put(node_map, ("PixelFormat",), section.pixel_format)
+    elif not str(node_map.PixelFormat.value).startswith("Mono"):
+        notes = (f"{name}: pixel format {node_map.PixelFormat.value} becomes Mono8",)
+        put(node_map, ("PixelFormat",), "Mono8")
+    if section.width is not None:
+        put(node_map, ("Width",), section.width)
+    if section.block_lines is not None:
+        put(node_map, ("Height",), section.block_lines)
+    if section.line_rate_hz is not None:
+        put_line_rate(node_map, section.line_rate_hz)
+    bits = bits_of(str(node_map.PixelFormat.value))
+    height = int(node_map.Height.value)
+    if height < 1:
+        raise SourceError(f"{name}: the camera's Height is {height}; set 'block_lines'")
+    return Opened(
+        name=name,
+        width=int(node_map.Width.value),
+        height=height,
+        dtype="uint8" if bits == 8 else "uint16",
+        bits=bits,
+        line_rate_hz=line_rate(node_map),
+        notes=notes,
+    )
+
+
+def bits_of(pixel_format: str) -> int:
+    """Bits of a pixel value in a gray format such as Mono8 or Mono12p.
+
+    Raises:
+        SourceError: the format is not gray.
+    """
+    found = re.fullmatch(r"Mono(8|10|12|14|16)(p|Packed)?", pixel_format)
+    if found is None:
+        raise SourceError(
+            f"the camera's pixel format {pixel_format} is no gray format of 8 to 16 bits; "
+            "set 'pixel_format'"
+        )
+    return int(found[1])
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Any:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the process ends anyway
+        _log.warning("the camera's %s failed: %s", what, one_line(error))
