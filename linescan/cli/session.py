@@ -62,10 +62,9 @@ def play(
     log.info("camera %s: %s, %d pixels across", config.camera, info.name, info.width)
     with _signals(pipeline) as received, Progress(pipeline, statistics, info.total_lines, console):
         outcome = pipeline.run()
-    result = statistics.summary(outcome)
-    if summary is not None:
-        write_summary(summary, result)
     _report(console, outcome, statistics)
+    if summary is not None:
+        write_summary(summary, statistics.summary(outcome))
     raise typer.Exit(_exit_code(outcome, received))
 
 
@@ -96,7 +95,11 @@ def _exit_code(outcome: Outcome, received: list[int]) -> int:
     if outcome.error is not None:
         log.error("the source failed: %s", outcome.error)
         return BAD_INPUT
-    if not outcome.totals.balanced:
+    totals = outcome.totals
+    if totals.captured and not totals.published:
+        log.error("nothing was published: see the messages above")
+        return UNBALANCED
+    if not totals.balanced:
         return UNBALANCED
     return INTERRUPTED if signal.SIGINT in received else OK
 

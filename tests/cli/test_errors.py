@@ -146,15 +146,18 @@ def test_a_rate_that_is_none_is_refused(linescan: Run, recording: Path) -> None:
     assert "expected lines per second" in result.err
 
 
+@pytest.mark.parametrize("name", ["no/such/folder.json", "/dev/full"])
 def test_a_summary_that_cannot_be_written_is_named(
-    linescan: Run, recording: Path, tmp_path: Path
+    linescan: Run, recording: Path, name: str, tmp_path: Path
 ) -> None:
-    summary = tmp_path / "no" / "folder.json"
+    summary = tmp_path / name
     arguments = ("replay", recording, *FRAMES_ONLY, *SILENT, "--summary", summary)
-    assert str(summary) in sentence(linescan(*arguments))
+    result = linescan(*arguments)
+    assert str(summary) in sentence(result)
+    assert "1200 lines captured, 1200 published" in result.err, "the account is still told"
 
 
-def test_a_full_disk_is_said_once_and_the_pipeline_goes_on(
+def test_pictures_that_cannot_be_written_do_not_disturb_the_pipeline(
     start: Start, recording: Path, endpoint: str, tmp_path: Path
 ) -> None:
     target = tmp_path / "file-not-folder"
