@@ -16,7 +16,7 @@ from linescan.errors import SourceError
 
 if TYPE_CHECKING:
     from linescan.config import Config
-    from linescan.records import Frame, Inspection
+    from linescan.records import DepthMap, Frame, Inspection
     from linescan.stages import Stage
 
 log = logging.getLogger("linescan")
@@ -132,12 +132,11 @@ def _save(out: Path, stem: str, inspection: Inspection) -> list[str]:
     """Write the pictures of one frame; their names."""
     from linescan.pictures import save_inspection
 
-    assert inspection.depth is not None, "depth is always on here"
     segmentation = inspection.segmentation
     paths = save_inspection(
         out,
         stem,
-        depth=inspection.depth,
+        depth=cast("DepthMap", inspection.depth),  # always on here
         labels=segmentation.labels if segmentation else None,
         objects=segmentation.objects if segmentation else (),
         image=inspection.frame.pixels,

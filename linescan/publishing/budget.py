@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,7 +27,7 @@ class MemoryBudget:
     def __init__(self, limit_bytes: int) -> None:
         self.wanted_bytes = limit_bytes
         self._largest = 0
-        self._sent: deque[tuple[int, Sequence[MessageTracker]]] = deque()
+        self._sent: list[tuple[int, Sequence[MessageTracker]]] = []
         self._held = 0
 
     @property
@@ -54,12 +53,8 @@ class MemoryBudget:
 
     def is_exhausted_by(self, size: int) -> bool:
         """Whether a message of ``size`` bytes has no room."""
-        while self._sent and _is_done(self._sent[0]):
-            self._held -= self._sent.popleft()[0]
-        if self._held + size <= self.limit_bytes:
-            return False
-        self._sent = deque(entry for entry in self._sent if not _is_done(entry))
-        self._held = sum(size for size, _ in self._sent)
+        self._sent = [entry for entry in self._sent if not _is_done(entry)]
+        self._held = sum(held for held, _ in self._sent)
         return self._held + size > self.limit_bytes
 
     def hold(self, size: int, trackers: Sequence[MessageTracker]) -> None:

@@ -1,8 +1,6 @@
 """The publisher: one thread owns the data socket, a bounded queue feeds it.
 
-ZeroMQ sockets are not thread-safe, so nothing but that thread ever touches the socket. An XPUB
-socket never blocks: a subscriber whose queue is full loses messages, and sees that from the
-sequence numbers.
+ZeroMQ sockets are not thread-safe, so nothing but that thread ever touches the socket.
 """
 
 from __future__ import annotations
@@ -15,15 +13,15 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import zmq
 
 from linescan import __version__
 from linescan.errors import PublishError
 from linescan.protocol import Buffer, Kind, encode_welcome, topic
-from linescan.publishing.budget import LEAST_MARK, MemoryBudget
-from linescan.publishing.endpoint import bind
+from linescan.publishing.budget import MemoryBudget
+from linescan.publishing.outlet import Outlet
 from linescan.publishing.subscriptions import Subscriptions
 
 log = logging.getLogger(__name__)
@@ -33,10 +31,6 @@ QUEUE: Final = 4
 """Results that wait for the socket, at most."""
 SETTLE_S: Final = 0.05
 """After a reconnection, a peer's subscriptions may come in any order: wait for the rest."""
-HEARTBEAT_MS: Final = 1000
-GONE_MS: Final = 30_000
-"""A peer that was silent for so long is gone. Subscribers that are merely slow do send signs of
-life, and say themselves after how much silence they are to be given up (``HEARTBEAT_TTL``)."""
 
 
 def _nothing() -> None:
@@ -80,7 +74,6 @@ class Publisher:
         self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
         self._budget = MemoryBudget(memory_mb << 20)
         self._linger_ms = round(linger_s * 1000)
-        self._mark = LEAST_MARK
         self._changed = threading.Condition()
         self._queue: deque[Outgoing] = deque()
         self._sending = False
@@ -100,19 +93,21 @@ class Publisher:
         Raises:
             PublishError: the endpoint cannot be had.
         """
-        context: zmq.Context[Any] = zmq.Context()
-        sock = context.socket(zmq.XPUB)
-        try:
-            self._configure(sock)
-            self.endpoint = bind(sock, self.endpoint)
-        except BaseException:
-            context.destroy(linger=0)
-            raise
+        outlet = Outlet(
+            self.endpoint,
+            self._welcome,
+            self._subscriptions,
+            self._events[0],
+            self._budget,
+            self._linger_ms,
+        )
+        outlet.open()
+        self.endpoint = outlet.endpoint
         self._bell, bell_end = socket.socketpair()
         for end in (self._bell, bell_end):
             end.setblocking(False)
         self._thread = threading.Thread(
-            target=self._run, args=(context, sock, bell_end), name="publisher", daemon=True
+            target=self._run, args=(outlet, bell_end), name="publisher", daemon=True
         )
         self._thread.start()
         log.info("publishing at %s", self.endpoint)
@@ -137,6 +132,13 @@ class Publisher:
     def wants(self, name: bytes) -> bool:
         """Whether anybody subscribes to a topic. Safe from any thread."""
         return self._subscriptions.peers(name) > 0
+
+    def expect(self, message_bytes: int) -> None:
+        """Say how large messages will be; subscribers' queues are sized by the largest.
+
+        Until then each has room for a few messages only.
+        """
+        self._budget.expect(message_bytes)
 
     def send(self, outgoing: Outgoing) -> None:
         """Hand over messages; waits while ``QUEUE`` others wait. Safe from any thread.
@@ -178,15 +180,6 @@ class Publisher:
         if self._bell is not None:
             self._bell.close()
 
-    def _configure(self, sock: zmq.Socket[Any]) -> None:
-        sock.setsockopt(zmq.XPUB_VERBOSER, 1)
-        sock.setsockopt(zmq.XPUB_WELCOME_MSG, self._welcome)
-        sock.setsockopt(zmq.SNDHWM, self._mark)
-        sock.setsockopt(zmq.LINGER, self._linger_ms)
-        sock.setsockopt(zmq.IPV6, 1)
-        sock.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        sock.setsockopt(zmq.HEARTBEAT_TIMEOUT, GONE_MS)
-
     def _peers(self) -> int:
         return max(self._subscriptions.peers(name) for name in self._events)
 
@@ -205,43 +198,32 @@ class Publisher:
             with contextlib.suppress(OSError):
                 self._bell.send(b"\0")
 
-    def _run(self, context: zmq.Context[Any], sock: zmq.Socket[Any], bell: socket.socket) -> None:
+    def _run(self, outlet: Outlet, bell: socket.socket) -> None:
         try:
-            self._loop(sock, bell)
+            self._loop(outlet, bell)
         except Exception as error:
             log.exception("publishing at %s failed", self.endpoint)
             self._fail(error)
         finally:
             bell.close()
-            sock.close()
-            context.term()
+            outlet.close()
 
-    def _loop(self, sock: zmq.Socket[Any], bell: socket.socket) -> None:
-        poller = zmq.Poller()
-        poller.register(sock, zmq.POLLIN)
-        poller.register(bell, zmq.POLLIN)
+    def _loop(self, outlet: Outlet, bell: socket.socket) -> None:
         while True:
+            poller = zmq.Poller()
+            poller.register(outlet.socket, zmq.POLLIN)
+            poller.register(bell, zmq.POLLIN)
             ready = dict(poller.poll())
-            if sock in ready:
-                self._read_subscriptions(sock)
+            if outlet.socket in ready:
+                outlet.read_subscriptions()
             if bell.fileno() in ready:
                 bell.recv(4096)
             while (outgoing := self._next()) is not None:
-                self._send(sock, outgoing)
+                self._send(outlet, outgoing)
             with self._changed:
+                self._changed.notify_all()
                 if self._closing and not self._queue:
                     return
-
-    def _read_subscriptions(self, sock: zmq.Socket[Any]) -> None:
-        try:
-            while True:
-                self._subscriptions.note(sock.recv(zmq.NOBLOCK))
-        except zmq.Again:
-            pass
-        # A new peer's queue has the mark of the time of binding: give it the present one.
-        sock.setsockopt(zmq.SNDHWM, self._mark)
-        with self._changed:
-            self._changed.notify_all()
 
     def _next(self) -> Outgoing | None:
         with self._changed:
@@ -249,27 +231,14 @@ class Publisher:
             self._changed.notify_all()
             return self._queue.popleft() if self._queue else None
 
-    def _send(self, sock: zmq.Socket[Any], outgoing: Outgoing) -> None:
+    def _send(self, outlet: Outlet, outgoing: Outgoing) -> None:
         try:
             for message in outgoing.messages:
-                self._send_message(sock, message)
+                outlet.send(message)
         except BaseException:
             outgoing.on_failed()
             raise
         outgoing.on_sent()
-
-    def _send_message(self, sock: zmq.Socket[Any], message: Sequence[Buffer]) -> None:
-        size = sum(memoryview(part).nbytes for part in message)
-        mark = self._budget.mark(size)
-        if mark != self._mark:
-            self._mark = mark
-            sock.setsockopt(zmq.SNDHWM, mark)
-        # Only a frame tells when libzmq has let go of it: send_multipart tracks just the last one.
-        parts = [zmq.Frame(part, track=True, copy=False) for part in message]
-        for part in parts[:-1]:
-            sock.send(part, zmq.SNDMORE, copy=False)
-        sock.send(parts[-1], copy=False)
-        self._budget.hold(size, [part.tracker for part in parts if part.tracker is not None])
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:

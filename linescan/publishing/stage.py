@@ -114,6 +114,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             ProtocolError: the inspection cannot be written down.
             PublishError: the publisher has failed.
         """
+        self.publisher.expect(_largest_message(item))
         stamp = self._stamp(self._numbers.inspection)
         kinds = [k for k in DERIVED if self.publisher.wants(topic(self._camera, k))]
         encoded = (encode(item, kind, stamp) for kind in (Kind.INSPECTION, *kinds))
@@ -176,6 +177,13 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         stamp = self._stamp(self._numbers.event)
         self.publisher.send(Outgoing([encode_event(stamp)]))
         self._numbers = replace(self._numbers, event=stamp.seq + 1)
+
+
+def _largest_message(item: Inspection) -> int:
+    """Bytes of the largest message that can be made of an inspection, but for its header."""
+    depth = 0 if item.depth is None else item.depth.values.nbytes
+    labels = 0 if item.segmentation is None else item.segmentation.labels.nbytes
+    return max(item.frame.pixels.nbytes, depth + labels)
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

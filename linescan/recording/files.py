@@ -16,7 +16,10 @@ from linescan.errors import SourceError
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file under a .part name, bring it to the disk, then give it its name.
+    """Write a file under a .part name, then give it its name.
+
+    It is left to the system when it brings it to the disk: to wait for that costs most of a disk's
+    speed, and what a power failure cuts short is found by its size.
 
     Raises:
         OSError: it cannot be written; no part of it is left behind.
@@ -25,8 +28,6 @@ def write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
     try:
         with part.open("wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
@@ -45,6 +46,21 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
         file.write(array.data.cast("B"))
 
     write_whole(path, write)
+
+
+def append_rows(handle: int, data: bytes) -> None:
+    """Append whole rows to an open file, or none of them.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    before = os.fstat(handle).st_size
+    try:
+        while data:
+            data = data[os.write(handle, data) :]
+    except OSError:
+        os.ftruncate(handle, before)
+        raise
 
 
 def write_error(folder: Path, error: OSError, needed: int) -> SourceError:

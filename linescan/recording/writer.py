@@ -21,7 +21,7 @@ from linescan.recording.entries import (
     Entry,
     LossEntry,
 )
-from linescan.recording.files import write_array, write_error
+from linescan.recording.files import append_rows, write_array, write_error
 from linescan.recording.header import HEADER_FILE, Header, HeightEncoding, write_header
 from linescan.recording.truth import TRUTH_FOLDER, TruthObject, TruthWriter
 from linescan.records import FloatArray, GrayArray, LabelArray, LineBlock, Loss
@@ -47,8 +47,8 @@ NOTHING_YET = {
 class RecordingWriter:
     """Writes blocks and losses as they come. Use it as a context manager, from one thread.
 
-    Lines wait in memory until about 16 MB or two seconds have come together; a crash loses no more
-    than that. Rows beyond ``valid_rows`` are no lines and are not kept.
+    Lines wait in memory until about 16 MB or two seconds have come together; a crash of the program
+    loses no more than that. Rows beyond ``valid_rows`` are no lines and are not kept.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class RecordingWriter:
             _make_folder(path, overwrite=overwrite)
             write_header(path, self.header)
             self._index = os.open(path / INDEX_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-            _write_all(self._index, HEADER_ROW.encode())
+            append_rows(self._index, HEADER_ROW.encode())
             self._truth = TruthWriter(path, header.width, truth) if truth else None
         except OSError as error:
             self._close_index()
@@ -183,7 +183,7 @@ class RecordingWriter:
                 write_array(name.with_suffix(".npy"), self._pixels[: self._filled])
                 if self._with_encoder:
                     write_array(name.with_suffix(".encoder.npy"), self._encoder[: self._filled])
-            _append(self._index, "".join(entry.to_row() for entry in self._pending).encode())
+            append_rows(self._index, "".join(entry.to_row() for entry in self._pending).encode())
         except OSError as error:
             raise self._fail(error) from error
         self._count_pending()
@@ -294,19 +294,3 @@ def _make_folder(path: Path, *, overwrite: bool) -> None:
             if (path / folder).is_dir():
                 shutil.rmtree(path / folder)
     (path / BLOCK_FOLDER).mkdir(parents=True, exist_ok=True)
-
-
-def _append(handle: int, data: bytes) -> None:
-    """Append whole rows, or none of them."""
-    before = os.fstat(handle).st_size
-    try:
-        _write_all(handle, data)
-        os.fsync(handle)
-    except OSError:
-        os.ftruncate(handle, before)
-        raise
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(handle, data) :]
