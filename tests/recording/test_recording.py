@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -111,7 +112,8 @@ def scans(draw: st.DrawFn) -> list[LineBlock | Loss]:
 @given(items=scans(), file_bytes=st.integers(1, 3000))
 def test_any_cutting_reads_back_the_same(items: list[LineBlock | Loss], file_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        recording = write(Path(folder) / "scan", items, file_bytes=file_bytes)
+        with patch("os.fsync"):  # a hundred recordings need not survive a power failure
+            recording = write(Path(folder) / "scan", items, file_bytes=file_bytes)
         assert lines_of(recording) == expected_lines(items)
         read = list(recording.blocks())
         assert [i for i in read if isinstance(i, Loss)] == [i for i in items if isinstance(i, Loss)]
@@ -152,7 +154,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[int, byt
     return path, expected_lines(items)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_a_truncation_never_gives_wrong_pixels(
     small: tuple[Path, dict[int, bytes]], data: st.DataObject

@@ -96,6 +96,7 @@ def record(path: Path, step: int, cuts: list[int]) -> tuple[Truth, np.ndarray, n
 @pytest.fixture
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(truth, "PIECE_PIXELS", 30 * 12)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.mark.usefixtures("_small_pieces")
