@@ -9,6 +9,7 @@ from linescan.config import RecordingSource
 from linescan.errors import SourceError
 from linescan.recording import BadBlockError, LossEntry, Recording
 from linescan.records import Cause, Interval, LineBlock, Loss
+from linescan.sources.advice import SKIP_BAD
 from linescan.sources.base import SourceInfo
 from linescan.sources.continuation import Continuation
 from linescan.sources.pacing import Pacer
@@ -58,7 +59,7 @@ class RecordingPlayer:
             try:
                 recording.check_files()
             except BadBlockError as error:
-                raise SourceError(f"{error}; skip bad blocks to play the rest") from error
+                raise SourceError(f"{error}; {SKIP_BAD}") from error
         self._recording = recording
         self._captured = captured
 
@@ -93,6 +94,7 @@ class RecordingPlayer:
         self._recording = None
 
     def _one_pass(self, recording: Recording, shift: Continuation) -> Iterator[LineBlock | Loss]:
+        warned = ""
         for entry in recording.entries():
             if not self._pacer.wait(entry.count):
                 return
@@ -105,8 +107,10 @@ class RecordingPlayer:
             except BadBlockError as error:
                 yield shift.loss(Loss(entry.first_line, entry.count, Cause.BAD_BLOCK))
                 if not self._section.skip_bad:
-                    raise
-                _log.warning("%s: counted as lost", error)
+                    raise SourceError(f"{error}; {SKIP_BAD}") from error
+                if entry.file != warned:
+                    warned = entry.file
+                    _log.warning("%s: its lines count as lost", error)
             else:
                 yield shift.block(block)
 

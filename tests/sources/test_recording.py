@@ -119,7 +119,7 @@ def test_damage_is_named_at_the_start(tmp_path: Path, damage: str) -> None:
         player(path).open(lambda _: None)
     text = str(caught.value)
     assert "blocks/000001.npy: bad block of 10 lines from line 117" in text
-    assert "skip bad blocks" in text
+    assert "--skip-bad" in text
     assert "\n" not in text
 
 

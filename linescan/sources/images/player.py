@@ -11,6 +11,7 @@ from pathlib import Path
 from linescan.config import ImagesSource
 from linescan.errors import SourceError
 from linescan.records import Cause, GrayArray, Interval, LineBlock, Loss
+from linescan.sources.advice import SKIP_BAD
 from linescan.sources.base import SourceInfo
 from linescan.sources.images.decode import GrayReader, peek
 from linescan.sources.images.listing import list_images
@@ -18,7 +19,6 @@ from linescan.sources.images.problem import ImageHeader, ImageProblem
 from linescan.sources.pacing import Pacer
 
 _log = logging.getLogger(__name__)
-_ADVICE = "set skip_bad to count its lines as lost and go on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class ImagesPlayer:
         for path in list_images(self._section.path):
             image = self._look_at(path)
             if image.problem is not None and not self._section.skip_bad:
-                raise SourceError(f"{path}: {image.problem}; {_ADVICE}")
+                raise SourceError(f"{path}: {image.problem}; {SKIP_BAD}")
             self._images.append(image)
             if image.header is not None and image.problem is None:
                 self._max_bits = max(self._max_bits, image.header.bits)
@@ -179,7 +179,7 @@ class ImagesPlayer:
             return
         yield Loss(self._capture(rows), rows, Cause.BAD_BLOCK, estimated)
         if not self._section.skip_bad:
-            raise SourceError(f"{image.path}: {problem}; {_ADVICE}")
+            raise SourceError(f"{image.path}: {problem}; {SKIP_BAD}")
         guess = "about " if estimated else ""
         _log.warning("%s: %s: %s%d lines lost", image.path, problem, guess, rows)
 
