@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from linescan.config.base import Section
 
@@ -76,8 +83,9 @@ class ThresholdSection(Section):
     """For ``multi_otsu``: number of classes; all but the background's are objects."""
     side: Literal["both", "raised", "sunk"] = "both"
     """Which deviations are objects."""
-    floor: float = Field(default=0.0, ge=0.0)
-    """Least distance from the background, in the unit of the depth map, whatever the method."""
+    floor: NonNegativeFloat | Literal["auto"] = "auto"
+    """Least distance from the background, in the unit of the depth map, whatever the method;
+    ``auto`` takes what the model says of itself."""
 
 
 class SegmentationSection(Section):

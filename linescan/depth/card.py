@@ -37,6 +37,7 @@ class ModelCard:
         unit: of the scaled output: ``"relative"``, ``"um"`` or ``"mm"``.
         scale: factor for the model's output.
         shift: added after the factor.
+        noise_floor: differences of the scaled output below it mean nothing; 0 where not known.
         licence: of the weights.
         source: the checkpoint it was exported from.
         input_size: rows and columns it was trained at, or, where not dynamic, takes only.
@@ -51,6 +52,7 @@ class ModelCard:
     unit: str
     scale: float
     shift: float
+    noise_floor: float
     licence: str
     source: str
     input_size: tuple[int, int]
@@ -113,6 +115,7 @@ def read_card(model: str | Path | ModelFile) -> ModelCard:
             unit=meta[PREFIX + "unit"],
             scale=float(meta[PREFIX + "scale"]),
             shift=float(meta[PREFIX + "shift"]),
+            noise_floor=float(meta[PREFIX + "noise_floor"]),
             licence=meta[PREFIX + "licence"],
             source=meta[PREFIX + "source"],
             input_size=_size(meta[PREFIX + "input_size"]) if dynamic else shape,

@@ -72,7 +72,7 @@ def processing_stages(config: Config, info: SourceInfo) -> list[Stage[Any, Any]]
     """The stages from frames to inspections."""
     if not config.depth.enabled:
         return [WithoutDepth()]
-    from linescan.depth import depth_stages
+    from linescan.depth import depth_stages, read_card
 
     stages: list[Stage[Any, Any]] = [
         *depth_stages(config.depth, (info.along_mm, info.across_mm), info.bits)
@@ -80,7 +80,7 @@ def processing_stages(config: Config, info: SourceInfo) -> list[Stage[Any, Any]]
     if config.segmentation.enabled:
         from linescan.segmentation import Segment
 
-        stages.append(Segment(config.segmentation))
+        stages.append(Segment(config.segmentation, read_card(config.depth.model).noise_floor))
     return stages
 
 

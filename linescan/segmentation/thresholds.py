@@ -49,7 +49,7 @@ def choose_thresholds(
         heights: (n,) a sample of heights above the background, towards the camera positive,
             median 0.
         pixels: pixels of the whole frame, for the noise limit.
-        section: method, its parameters, side and floor.
+        section: method, its parameters, side and floor; a floor of ``auto`` counts as none.
         resolution: smallest standard deviation to believe in.
     """
     _, sigma = median_sigma(heights)
@@ -66,9 +66,10 @@ def choose_thresholds(
     else:
         cuts = otsu_cuts(heights, section.classes)
         raised, sunk = _beyond(cuts, limit), _beyond(-cuts, limit)
+    floor = 0.0 if section.floor == "auto" else section.floor
     return Thresholds(
-        max(raised, section.floor) if section.side != "sunk" else None,
-        max(sunk, section.floor) if section.side != "raised" else None,
+        max(raised, floor) if section.side != "sunk" else None,
+        max(sunk, floor) if section.side != "raised" else None,
         noise,
     )
 

@@ -15,6 +15,7 @@ METADATA: Mapping[str, str] = {
     "unit": "relative",
     "scale": "2.0",
     "shift": "-1.5",
+    "noise_floor": "0.25",
     "licence": "Apache-2.0",
     "source": "by hand",
     "input_size": "[28, 42]",

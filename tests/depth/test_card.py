@@ -18,6 +18,7 @@ def test_card_holds_what_the_file_says(handmade: Path) -> None:
     card = read_card(handmade)
     assert (card.name, card.convention, card.unit) == ("handmade", Convention.HEIGHT, "relative")
     assert (card.scale, card.shift, card.input_size, card.dynamic) == (2.0, -1.5, (28, 42), True)
+    assert card.noise_floor == 0.25
     assert card.sha256 == hashlib.sha256(handmade.read_bytes()).hexdigest()
 
 
@@ -81,3 +82,14 @@ def test_a_file_without_its_metadata_is_refused(tmp_path: Path, key: str) -> Non
 def test_broken_metadata_is_refused(tmp_path: Path, key: str, value: str) -> None:
     with pytest.raises(ModelError, match="its metadata lacks or breaks"):
         read_card(write_model(tmp_path / "x.onnx", metadata={**METADATA, key: value}))
+
+
+def test_a_size_is_fitted_to_the_frames_aspect(tmp_path: Path) -> None:
+    card = read_card(
+        write_model(tmp_path / "big.onnx", metadata={**METADATA, "input_size": "[252, 252]"})
+    )
+    assert card.fit(1000, 1000) == (252, 252)
+    assert card.fit(512, 1024) == (182, 350)
+    rows, columns = card.fit(100, 10**6)
+    assert (rows, columns) == (28, 4088), "within what a model takes"
+    assert read_card(write_model(tmp_path / "static.onnx", (56, 70))).fit(10, 99) == (56, 70)

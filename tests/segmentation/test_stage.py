@@ -243,3 +243,19 @@ def test_the_input_is_not_written_to() -> None:
 def test_losses_pass() -> None:
     loss = Loss(3, 4, Cause.CAMERA_GAP)
     assert list(Segment(SegmentationSection()).skip(loss)) == [loss]
+
+
+def test_the_models_noise_floor_is_the_floor_unless_the_configuration_says_one() -> None:
+    given = inspection(depth_map(surface()))
+
+    def raised(stage: Segment) -> float:
+        stage.setup()
+        (result,) = stage.process(given)
+        assert not isinstance(result, Loss)
+        assert result.segmentation is not None
+        return result.segmentation.thresholds["raised"]
+
+    own = raised(Segment(SegmentationSection()))
+    assert raised(Segment(SegmentationSection(), noise_floor=own + 1)) == own + 1
+    said = SegmentationSection.model_validate({"threshold": {"floor": own + 2}})
+    assert raised(Segment(said, noise_floor=own + 1)) == own + 2

@@ -30,7 +30,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Checkpoint:
     """A checkpoint on this disk and what is known about it.
 
-    ``mean`` and ``std`` normalise each channel after a division by 255.
+    ``mean`` and ``std`` normalise each channel after a division by 255. Differences of the scaled
+    output below ``noise_floor`` mean nothing; 0 where that is not known.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Checkpoint:
     unit: str
     scale: float
     shift: float
+    noise_floor: float
     licence: str
     input_size: tuple[int, int]
     mean: tuple[float, ...]
@@ -180,6 +182,7 @@ def _describe(
             unit=_one_of(card.get("unit", "relative"), ("relative", "um", "mm")),
             scale=_number(card.get("scale", 1.0), allow_zero=False),
             shift=_number(card.get("shift", 0.0)),
+            noise_floor=abs(_number(card.get("noise_floor", 0.0))),
             licence=str(card.get("licence") or (model.licence if model else _readme(folder))),
             input_size=_input_size(card, model, config),
             mean=_channels(processor.get("image_mean", IMAGENET_MEAN)),

@@ -129,6 +129,7 @@ def _metadata(found: Checkpoint, size: tuple[int, int], verified: dict[str, Any]
         "unit": found.unit,
         "scale": repr(found.scale),
         "shift": repr(found.shift),
+        "noise_floor": repr(found.noise_floor),
         "licence": found.licence,
         "source": found.source,
         "input_size": json.dumps(size),
