@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -386,11 +385,8 @@ def test_pitch_and_rate_are_passed_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "lines", "width"), [("fabric/images", 13 * 512, 512), ("deeppcb", 24 * 640, 640)]
 )
-def test_real_images_play(folder: str, lines: int, width: int) -> None:
-    data = os.environ.get("LINESCAN_REAL_DATA")
-    if not data:
-        pytest.skip("LINESCAN_REAL_DATA does not say where the real images are")
-    played = play(Path(data) / folder)
+def test_real_images_play(real_data: Path, folder: str, lines: int, width: int) -> None:
+    played = play(real_data / folder)
     assert played.error is None
     assert played.pixels.shape == (lines, width)
     assert played.pixels.std() > 5

@@ -1,0 +1,55 @@
+"""What all tests share: real data where it is, and no silently skipped tests in CI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+MAY_BE_SKIPPED = ("LINESCAN_REAL_DATA", "LINESCAN_WEIGHTS", "needs /dev/full")
+"""A test may be skipped in CI only if its reason names one of these."""
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real line-scan images; skips the test where there is none."""
+    given = os.environ.get("LINESCAN_REAL_DATA")
+    if not given or not Path(given).is_dir():
+        pytest.skip("LINESCAN_REAL_DATA does not name the folder of real line-scan images")
+    return Path(given)
+
+
+class SkipGuard:
+    """Fails the session where a test was skipped for a reason that is not on the list."""
+
+    def __init__(self) -> None:
+        self.unlisted: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note skipped tests."""
+        if report.skipped and not hasattr(report, "wasxfail"):
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "?"
+            if not any(words in reason for words in MAY_BE_SKIPPED):
+                self.unlisted.append(f"{report.nodeid}: {reason}")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note skipped files."""
+        if report.skipped:
+            self.unlisted.append(f"{report.nodeid}: {report.longrepr}")
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail where something was skipped that must not be."""
+        if self.unlisted and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say which."""
+        for line in self.unlisted:
+            terminalreporter.write_line(f"skipped, and not on the list of those that may: {line}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Guard against skipped tests in CI, in the process that collects all results."""
+    if os.environ.get("CI") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SkipGuard())
