@@ -59,12 +59,17 @@ def test_one_side_alone(method: str, side: str) -> None:
     assert [o.mean_height for o in found.objects] == pytest.approx(wanted, abs=0.5)
 
 
-def test_convention_depth_is_turned_round() -> None:
-    height = segment(depth_map(surface()))
-    depth = segment(depth_map(-surface(), convention=Convention.DEPTH))
-    disparity = segment(depth_map(surface(), convention=Convention.DISPARITY))
+@pytest.mark.parametrize("method", METHODS)
+def test_convention_depth_is_turned_round(method: str) -> None:
+    """Objects and thresholds, which differ for the two sides, are those of the height."""
+    height = segment(depth_map(surface()), method)
+    depth = segment(depth_map(-surface(), convention=Convention.DEPTH), method)
+    disparity = segment(depth_map(surface(), convention=Convention.DISPARITY), method)
     assert height.objects == depth.objects == disparity.objects
+    assert height.thresholds == depth.thresholds == disparity.thresholds
     assert np.array_equal(height.labels, depth.labels)
+    if "otsu" in method:
+        assert height.thresholds["raised"] != -height.thresholds["sunk"]
 
 
 @pytest.mark.parametrize("method", METHODS)
