@@ -23,10 +23,8 @@ from linescan.protocol import (
 log = logging.getLogger(__name__)
 
 MOST_CAMERAS: Final = 64
-FIRST_MARK: Final = 8
-"""Receive high-water mark until the size of a message is known."""
-LEAST_MARK: Final = 2
-MOST_MARK: Final = 1000
+RECEIVE_MARK: Final = 8
+"""Messages that wait here, at most; more wait at the publisher, within its budget."""
 HEARTBEAT_MS: Final = 1000
 STOPPED_MS: Final = 5000
 """The publisher gives this subscriber up after so long a silence of its process."""
@@ -46,22 +44,17 @@ class Connection:
         endpoint: where the publisher is.
         kinds: what to receive beside events.
         camera: whose messages; None for all cameras that the publisher names in its greeting.
-        memory_mb: most memory for messages that wait to be read.
 
     Raises:
         SubscribeError: the endpoint or the name of the camera is wrong.
     """
 
-    def __init__(
-        self, endpoint: str, kinds: Sequence[Kind], camera: str | None, memory_mb: int
-    ) -> None:
+    def __init__(self, endpoint: str, kinds: Sequence[Kind], camera: str | None) -> None:
         self._endpoint = endpoint
         self._kinds = kinds
         self._camera = camera
-        self._memory = memory_mb << 20
         self._joined: set[str] = set()
         self._offered: tuple[str, ...] | None = None
-        self._largest = 0
         self._context: zmq.Context[Any] = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         try:
@@ -111,7 +104,6 @@ class Connection:
         if is_welcome(frames):
             self._greet(frames)
             return None
-        self._bound(sum(memoryview(frame).nbytes for frame in frames))
         return frames
 
     def close(self) -> None:
@@ -120,7 +112,7 @@ class Connection:
 
     def _connect(self) -> None:
         options = {
-            zmq.RCVHWM: FIRST_MARK,
+            zmq.RCVHWM: RECEIVE_MARK,
             zmq.LINGER: 0,
             zmq.IPV6: 1,
             zmq.RECONNECT_IVL: 100,
@@ -150,13 +142,6 @@ class Connection:
         if connect:
             self._socket.connect(self._endpoint)
         self._socket.subscribe(topic(camera, Kind.EVENT))
-
-    def _bound(self, size: int) -> None:
-        """Let no more messages wait than fit into the memory."""
-        if size > self._largest:
-            self._largest = size
-            mark = max(LEAST_MARK, min(MOST_MARK, self._memory // size))
-            self._socket.setsockopt(zmq.RCVHWM, mark)
 
     def _greet(self, frames: list[Buffer]) -> None:
         try:

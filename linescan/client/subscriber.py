@@ -55,7 +55,6 @@ class Subscriber:
         timeout_s: raise ``TimeoutError`` when nothing came for so long; else wait for ever.
         follow: stay after the ``end`` event, for the next run.
         on_gap: called with each gap in the sequence numbers.
-        memory_mb: most memory for messages that wait to be read.
         verify: compare arrays with their checksums.
 
     Attributes:
@@ -80,7 +79,6 @@ class Subscriber:
         timeout_s: float | None = None,
         follow: bool = False,
         on_gap: Callable[[Gap], None] | None = None,
-        memory_mb: int = 256,
         verify: bool = True,
     ) -> None:
         self.endpoint = endpoint
@@ -97,11 +95,12 @@ class Subscriber:
         self._on_gap = on_gap
         self._verify = verify
         self._sequences = Sequences((*self.kinds, Kind.EVENT))
+        self._epoch = ""
         self._running: set[str] = set()
         self._ready: deque[Message] = deque()
         self._gaps_seen = 0
         self._done = False
-        self._connection = Connection(endpoint, self.kinds, camera, memory_mb)
+        self._connection = Connection(endpoint, self.kinds, camera)
 
     @property
     def restarts(self) -> int:
@@ -159,6 +158,9 @@ class Subscriber:
         return message
 
     def _note_run(self, message: Message) -> None:
+        if message.epoch != self._epoch:  # a publisher that died ends nothing any more
+            self._epoch = message.epoch
+            self._running.clear()
         if isinstance(message, StartEvent):
             self.start = message
         if isinstance(message, EndEvent):
