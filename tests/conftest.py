@@ -50,6 +50,8 @@ class SkipGuard:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Guard against skipped tests in CI, in the process that collects all results."""
-    if os.environ.get("CI") and not hasattr(config, "workerinput"):
+    """Share the cores among workers; in CI, guard against skipped tests."""
+    if hasattr(config, "workerinput"):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
+    elif os.environ.get("CI"):
         config.pluginmanager.register(SkipGuard())
