@@ -16,16 +16,19 @@ class MemoryBudget:
     """Turns a limit in bytes into a high-water mark, and counts what libzmq still holds.
 
     ZeroMQ counts messages for each subscriber, not bytes. One subscriber may hold half of the
-    budget, so that one alone never exhausts it. Subscribers that are behind by the same messages
+    budget, so that one alone does not exhaust it. Subscribers that are behind by the same messages
     share their memory; only those that stopped at different times can exhaust it together.
 
     Args:
         limit_bytes: most memory for messages sent and not yet fetched; more only where it has no
             room for ``2 * LEAST_MARK`` messages.
+        message_bytes: size of the largest messages, as far as it is known beforehand.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, message_bytes: int) -> None:
         self.wanted_bytes = limit_bytes
+        self.mark = max(LEAST_MARK, min(MOST_MARK, limit_bytes // 2 // message_bytes))
+        """High-water mark for one subscriber."""
         self._largest = 0
         self._sent: list[tuple[int, Sequence[MessageTracker]]] = []
         self._held = 0
@@ -40,19 +43,9 @@ class MemoryBudget:
         """Bytes that libzmq may still hold, as of the last message."""
         return self._held
 
-    @property
-    def mark(self) -> int:
-        """High-water mark for one subscriber; the least one while no size is known."""
-        if not self._largest:
-            return LEAST_MARK
-        return max(LEAST_MARK, min(MOST_MARK, self.wanted_bytes // 2 // self._largest))
-
-    def expect(self, size: int) -> None:
-        """Take note that messages of so many bytes will come."""
-        self._largest = max(self._largest, size)
-
     def is_exhausted_by(self, size: int) -> bool:
         """Whether a message of ``size`` bytes has no room."""
+        self._largest = max(self._largest, size)
         self._sent = [entry for entry in self._sent if not _is_done(entry)]
         self._held = sum(held for held, _ in self._sent)
         return self._held + size > self.limit_bytes

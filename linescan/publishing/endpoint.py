@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,29 @@ def bind(sock: zmq.Socket[Any], endpoint: str) -> str:
     return sock.getsockopt_string(zmq.LAST_ENDPOINT).replace("[::ffff:127.0.0.1]", "127.0.0.1")
 
 
+def rebind(sock: zmq.Socket[Any], endpoint: str, timeout_s: float) -> None:
+    """Bind to what a socket that was just closed had; ZeroMQ releases it a moment later.
+
+    Raises:
+        PublishError: it was not released in time.
+    """
+    deadline = time.monotonic() + timeout_s
+    path = Path(endpoint.removeprefix("ipc://"))
+    while endpoint.startswith("ipc://") and path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)  # the closed socket would remove the new one's path
+    while True:
+        try:
+            bind(sock, endpoint)
+        except PublishError as error:
+            cause = error.__cause__
+            taken = isinstance(cause, zmq.ZMQError) and cause.errno == zmq.EADDRINUSE
+            if not taken or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _refuse_taken_path(endpoint: str) -> None:
     """ZeroMQ would silently take an ipc path away from the program that listens there."""
     path = endpoint.removeprefix("ipc://")
@@ -48,4 +72,5 @@ def _refuse_taken_path(endpoint: str) -> None:
             probe.connect(path)
         except OSError:
             return  # a leftover: nobody listens
-    raise PublishError(f"cannot publish at {endpoint}: {_CURES[zmq.EADDRINUSE]}")
+    taken = zmq.ZMQError(zmq.EADDRINUSE)
+    raise PublishError(f"cannot publish at {endpoint}: {_CURES[zmq.EADDRINUSE]}") from taken

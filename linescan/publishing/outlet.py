@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import time
 from collections.abc import Sequence
@@ -10,10 +9,9 @@ from typing import Any, Final
 
 import zmq
 
-from linescan.errors import PublishError
 from linescan.protocol import Buffer
 from linescan.publishing.budget import MemoryBudget
-from linescan.publishing.endpoint import bind
+from linescan.publishing.endpoint import bind, rebind
 from linescan.publishing.subscriptions import Subscriptions
 
 log = logging.getLogger(__name__)
@@ -22,6 +20,7 @@ HEARTBEAT_MS: Final = 1000
 GONE_MS: Final = 30_000
 """A peer that was silent for so long is gone. Subscribers that are merely slow do send signs of
 life, and say themselves after how much silence they are to be given up (``HEARTBEAT_TTL``)."""
+REBIND_S: Final = 5.0
 RETURN_S: Final = 0.5
 """After peers were cut off, those that are alive are back within so many seconds."""
 
@@ -30,8 +29,8 @@ class Outlet:
     """An XPUB socket whose memory is bounded.
 
     It never blocks: a subscriber whose queue is full loses messages, and sees that from the
-    sequence numbers. The high-water mark is only ever raised: ZeroMQ tells the sender about
-    messages fetched once in half a queue, so a lowered mark would starve peers that are not behind.
+    sequence numbers. The high-water mark is set once, before binding: libzmq 4.3.5 may crash when
+    it is changed while a peer leaves, and a lowered one starves peers that are not behind.
 
     Args:
         endpoint: where subscribers connect.
@@ -67,7 +66,8 @@ class Outlet:
         """
         self._context: zmq.Context[Any] = zmq.Context()
         try:
-            self.socket = self._bound_socket()
+            self.socket = self._new_socket()
+            self.endpoint = bind(self.socket, self.endpoint)
         except BaseException:
             self._context.destroy(linger=0)
             raise
@@ -84,15 +84,12 @@ class Outlet:
                 self._subscriptions.note(self.socket.recv(zmq.NOBLOCK))
         except zmq.Again:
             pass
-        self._set_mark()  # a new peer's queue has the mark of the time of binding
 
     def send(self, message: Sequence[Buffer]) -> None:
         """Hand a message to ZeroMQ, which sends arrays from where they lie."""
         size = sum(memoryview(part).nbytes for part in message)
         if self._budget.is_exhausted_by(size):
             self._cut_off()
-        if self._mark < self._budget.mark:
-            self._set_mark()
         # Only a frame tells when libzmq has let go of it: send_multipart tracks just the last one.
         parts = [zmq.Frame(part, track=True) for part in message]
         for part in parts[:-1]:
@@ -101,30 +98,20 @@ class Outlet:
         self._budget.hold(size, [part.tracker for part in parts])
         self._warn_of_small_memory()
 
-    def _bound_socket(self) -> zmq.Socket[Any]:
+    def _new_socket(self) -> zmq.Socket[Any]:
         sock: zmq.Socket[Any] = self._context.socket(zmq.XPUB)
-        self._mark = self._budget.mark
         options = {
             zmq.XPUB_VERBOSER: 1,
-            zmq.SNDHWM: self._mark,
+            zmq.SNDHWM: self._budget.mark,
             zmq.LINGER: self._linger_ms,
             zmq.IPV6: 1,
             zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
             zmq.HEARTBEAT_TIMEOUT: GONE_MS,
         }
-        try:
-            for option, value in options.items():
-                sock.setsockopt(option, value)
-            sock.setsockopt(zmq.XPUB_WELCOME_MSG, self._welcome)
-            self.endpoint = bind(sock, self.endpoint)
-        except BaseException:
-            sock.close(linger=0)
-            raise
+        for option, value in options.items():
+            sock.setsockopt(option, value)
+        sock.setsockopt(zmq.XPUB_WELCOME_MSG, self._welcome)
         return sock
-
-    def _set_mark(self) -> None:
-        self._mark = max(self._mark, self._budget.mark)
-        self.socket.setsockopt(zmq.SNDHWM, self._mark)
 
     def _cut_off(self) -> None:
         """Drop all connections and what waits for them; whoever is alive comes back at once.
@@ -140,25 +127,14 @@ class Outlet:
         )
         self.socket.close(linger=0)
         self._subscriptions.clear()
+        self.socket = self._new_socket()
+        rebind(self.socket, self.endpoint, REBIND_S)
         deadline = time.monotonic() + RETURN_S
-        self.socket = self._rebound_socket(deadline)
         while self._subscriptions.peers(self._presence) < peers:
             left = deadline - time.monotonic()
             if left <= 0 or not self.socket.poll(round(left * 1000)):
                 break
             self.read_subscriptions()
-
-    def _rebound_socket(self, deadline: float) -> zmq.Socket[Any]:
-        """ZeroMQ releases an address a moment after its socket was closed."""
-        while True:
-            try:
-                return self._bound_socket()
-            except PublishError as error:
-                cause = error.__cause__
-                taken = isinstance(cause, zmq.ZMQError) and cause.errno == errno.EADDRINUSE
-                if not taken or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
 
     def _warn_of_small_memory(self) -> None:
         limit = self._budget.limit_bytes

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 SOFTWARE: Final = f"linescan {__version__}"
 QUEUE: Final = 4
 """Results that wait for the socket, at most."""
+MESSAGE_BYTES: Final = 8 << 20
+"""Size of a message where none is given: a frame of 2048 lines of 4096 pixels."""
 SETTLE_S: Final = 0.05
 """After a reconnection, a peer's subscriptions may come in any order: wait for the rest."""
 
@@ -57,6 +59,7 @@ class Publisher:
         cameras: names of the cameras whose messages are sent.
         memory_mb: most memory for messages that subscribers have not fetched.
         linger_s: at the end, how long to wait for subscribers to fetch what was sent.
+        message_bytes: size of the largest messages; subscribers' queues are sized by it.
     """
 
     def __init__(
@@ -66,13 +69,14 @@ class Publisher:
         *,
         memory_mb: int = 512,
         linger_s: float = 5.0,
+        message_bytes: int = MESSAGE_BYTES,
     ) -> None:
         self.endpoint = endpoint
         self.epoch = str(uuid.uuid4())
         self._welcome = encode_welcome(self.epoch, cameras, SOFTWARE)
         self._events = [topic(camera, Kind.EVENT) for camera in cameras]
         self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
-        self._budget = MemoryBudget(memory_mb << 20)
+        self._budget = MemoryBudget(memory_mb << 20, message_bytes)
         self._linger_ms = round(linger_s * 1000)
         self._changed = threading.Condition()
         self._queue: deque[Outgoing] = deque()
@@ -132,13 +136,6 @@ class Publisher:
     def wants(self, name: bytes) -> bool:
         """Whether anybody subscribes to a topic. Safe from any thread."""
         return self._subscriptions.peers(name) > 0
-
-    def expect(self, message_bytes: int) -> None:
-        """Say how large messages will be; subscribers' queues are sized by the largest.
-
-        Until then each has room for a few messages only.
-        """
-        self._budget.expect(message_bytes)
 
     def send(self, outgoing: Outgoing) -> None:
         """Hand over messages; waits while ``QUEUE`` others wait. Safe from any thread.

@@ -26,7 +26,7 @@ from linescan.protocol import (
     topic,
 )
 from linescan.publishing.fates import Fates
-from linescan.publishing.publisher import SOFTWARE, Outgoing, Publisher
+from linescan.publishing.publisher import MESSAGE_BYTES, SOFTWARE, Outgoing, Publisher
 from linescan.records import Cause, Inspection, Loss
 from linescan.stages import FoldStage
 
@@ -55,6 +55,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         camera: name of the camera in topics.
         ledger: the account of lines; this stage alone tells it what became of them.
         settings: a summary of the configuration for the ``start`` event.
+        frame_bytes: size of a frame's pixels; subscribers' queues are sized by it.
 
     Attributes:
         publisher: the socket's owner; its ``endpoint`` is the resolved one after ``setup``.
@@ -70,9 +71,14 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         camera: str,
         ledger: Ledger,
         settings: Mapping[str, Any] | None = None,
+        frame_bytes: int = MESSAGE_BYTES,
     ) -> None:
         self.publisher = Publisher(
-            section.data, [camera], memory_mb=section.memory_mb, linger_s=section.linger_s
+            section.data,
+            [camera],
+            memory_mb=section.memory_mb,
+            linger_s=section.linger_s,
+            message_bytes=frame_bytes,
         )
         self.end_reason: Callable[[], str] = lambda: "finished"
         self._section = section
@@ -114,7 +120,6 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             ProtocolError: the inspection cannot be written down.
             PublishError: the publisher has failed.
         """
-        self.publisher.expect(_largest_message(item))
         stamp = self._stamp(self._numbers.inspection)
         kinds = [k for k in DERIVED if self.publisher.wants(topic(self._camera, k))]
         encoded = (encode(item, kind, stamp) for kind in (Kind.INSPECTION, *kinds))
@@ -177,13 +182,6 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         stamp = self._stamp(self._numbers.event)
         self.publisher.send(Outgoing([encode_event(stamp)]))
         self._numbers = replace(self._numbers, event=stamp.seq + 1)
-
-
-def _largest_message(item: Inspection) -> int:
-    """Bytes of the largest message that can be made of an inspection, but for its header."""
-    depth = 0 if item.depth is None else item.depth.values.nbytes
-    labels = 0 if item.segmentation is None else item.segmentation.labels.nbytes
-    return max(item.frame.pixels.nbytes, depth + labels)
 
 
 def _digest(settings: Mapping[str, Any]) -> str:
