@@ -46,9 +46,6 @@ def rebind(sock: zmq.Socket[Any], endpoint: str, timeout_s: float) -> None:
         PublishError: it was not released in time.
     """
     deadline = time.monotonic() + timeout_s
-    path = Path(endpoint.removeprefix("ipc://"))
-    while endpoint.startswith("ipc://") and path.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)  # the closed socket would remove the new one's path
     while True:
         try:
             bind(sock, endpoint)
