@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from linescan.config import Config
 from linescan.errors import ConfigError
 from linescan.ledger import Ledger
@@ -14,6 +16,7 @@ from linescan.publishing import Deliver, Publish
 from linescan.records import Cause, Frame, Inspection
 from linescan.sources.base import Source, SourceInfo
 from linescan.stages import MapStage, Stage
+from linescan.stitching import Stitch
 
 
 class WithoutDepth(MapStage[Frame, Inspection]):
@@ -57,8 +60,11 @@ def build_pipeline(
     source.open(ledger.capture)
     try:
         info = source.description
-        delivery = _delivery(config, ledger)
-        stages = [*_stages(config, info), delivery]
+        rows, overlap = _frame_shape(config, info)
+        frame_bytes = rows * info.width * np.dtype(info.dtype).itemsize
+        delivery = _delivery(config, ledger, frame_bytes)
+        stitch: Stage[Any, Any] = Stitch(rows, overlap, config.frame.last)
+        stages = [stitch, *processing_stages(config, info), delivery]
         pipeline = Pipeline(source, stages, ledger, config.overload, on_result, limit_s)
         if isinstance(delivery, Publish):
             delivery.end_reason = lambda: pipeline.reason
@@ -84,19 +90,16 @@ def processing_stages(config: Config, info: SourceInfo) -> list[Stage[Any, Any]]
     return stages
 
 
-def _stages(config: Config, info: SourceInfo) -> list[Stage[Any, Any]]:
-    from linescan.stitching import Stitch
-
+def _frame_shape(config: Config, info: SourceInfo) -> tuple[int, int]:
+    """Rows and overlap of a frame."""
     try:
-        rows, overlap = config.frame.resolve(info.width)
+        return config.frame.resolve(info.width)
     except ValueError as error:
         raise ConfigError(f"'frame': {error}, for a web of {info.width} pixels") from error
-    first: list[Stage[Any, Any]] = [Stitch(rows, overlap, config.frame.last)]
-    return [*first, *processing_stages(config, info)]
 
 
-def _delivery(config: Config, ledger: Ledger) -> Publish | Deliver:
+def _delivery(config: Config, ledger: Ledger, frame_bytes: int) -> Publish | Deliver:
     if not config.publish.enabled:
         return Deliver(ledger)
     settings = config.model_dump(mode="json")
-    return Publish(config.publish, config.camera, ledger, settings)
+    return Publish(config.publish, config.camera, ledger, settings, frame_bytes)
