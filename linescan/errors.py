@@ -1,6 +1,11 @@
 """Errors that a user can act on: the command line prints their text and no traceback."""
 
 
+def install_hint(extra: str) -> str:
+    """How to get what an extra brings; linescan is installed from its folder, not from an index."""
+    return f"install it with: pip install '.[{extra}]' in linescan's folder"
+
+
 class LinescanError(Exception):
     """Something is wrong with what the user gave; the text says what, where and what to do."""
 

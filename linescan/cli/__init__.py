@@ -14,14 +14,14 @@ from rich.console import Console
 import linescan
 from linescan.cli import config, image, model, record, replay, run, simulate, subscribe, verify
 from linescan.cli.exits import BAD_INPUT, INTERRUPTED
-from linescan.errors import LinescanError
+from linescan.errors import LinescanError, install_hint
 
 EXTRAS = {
-    "cv2": "pipeline",
-    "harvesters": "pipeline",
-    "pydantic": "pipeline",
-    "scipy": "pipeline",
-    "yaml": "pipeline",
+    "cv2": "cpu",
+    "harvesters": "cpu",
+    "pydantic": "cpu",
+    "scipy": "cpu",
+    "yaml": "cpu",
     "onnx": "export",
     "onnxscript": "export",
     "safetensors": "export",
@@ -80,10 +80,8 @@ def main() -> None:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        errors.print(
-            f"[bold red]error:[/] this needs the package '{error.name}': "
-            f"pip install 'linescan\\[{extra}]'"
-        )
+        hint = _escape(install_hint(extra))
+        errors.print(f"[bold red]error:[/] this needs the package '{error.name}'; {hint}")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         errors.print("interrupted")

@@ -49,7 +49,7 @@ def image(
             try:
                 frame, bits = _read(file)
             except SourceError as error:
-                log.error("%s", error)
+                typer.echo(f"error: {error}", err=True)
                 bad += 1
                 continue
             inspection = inspector.inspect(frame, bits)

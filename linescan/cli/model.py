@@ -32,7 +32,10 @@ def list_() -> None:
             here,
             model.note if model else str(listing.path),
         )
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # one line a model, for whoever reads the pipe
+    console.print(table)
 
 
 @app.command(

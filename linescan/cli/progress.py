@@ -73,6 +73,8 @@ class Progress:
 
     def _measure(self) -> Totals:
         totals, now = self._pipeline.ledger.totals(), time.monotonic()
+        if not totals.captured:  # models are loading, subscribers are waited for
+            self._last = (now, 0)
         seconds = now - self._last[0]
         if seconds >= 1.0:
             self._rate = (totals.captured - self._last[1]) / seconds

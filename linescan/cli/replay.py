@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from linescan.cli.options import Duration, Lines, Overrides, Summary, Verbose, WaitSubscribers
+
+if TYPE_CHECKING:
+    from linescan.config import ImagesSource, RecordingSource
 
 
 def _rate(text: str) -> float | Literal["max"]:
@@ -62,7 +66,15 @@ def replay(
     settings = ["overload.policy=block", *(overrides or ())]
     if wait_subscribers is not None:
         settings.append(f"publish.wait_for_subscribers={wait_subscribers}")
-    read = (
-        load(config, settings, source) if config else parse("", "replay", settings, source=source)
-    )
+    if config:
+        read = load(config, settings, source)
+    else:
+        read = parse(f"camera: {json.dumps(_camera(source))}", "replay", settings, source=source)
     play(read, limit_s=duration, lines=lines, summary=summary, verbose=verbose)
+
+
+def _camera(source: RecordingSource | ImagesSource) -> str:
+    """The camera that the lines came from, where that is known."""
+    from linescan.recording import Recording
+
+    return Recording.open(source.path).header.camera if source.type == "recording" else "web-1"

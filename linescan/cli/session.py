@@ -75,8 +75,8 @@ def _signals(pipeline: Pipeline) -> Iterator[list[int]]:
 
     def stop(number: int, _: FrameType | None) -> None:
         received.append(number)
-        if not pipeline.started:
-            raise KeyboardInterrupt
+        if not pipeline.started:  # nothing to drain yet
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(OK)
         name = signal.Signals(number).name
         log.warning("%s: %s", name, "ending" if len(received) == 1 else "discarding what is left")
         pipeline.stop(name)

@@ -41,6 +41,8 @@ def verify(
     findings = (
         _verify_stream(what, camera, timeout) if "://" in what else _verify_summary(Path(what))
     )
+    if not findings:
+        typer.echo("balanced: every captured line was published or lost for a stated cause")
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     for finding in findings:
         errors.print(f"[bold red]not balanced:[/] {finding}")

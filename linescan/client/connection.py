@@ -65,8 +65,8 @@ class Connection:
         except zmq.ZMQError as error:
             self.close()
             raise SubscribeError(
-                f"cannot subscribe to {endpoint!r}: {error.strerror}; write the publisher's"
-                " endpoint, for example tcp://127.0.0.1:5560"
+                f"cannot subscribe to {endpoint!r}: it is no endpoint ({error.strerror}); write the"
+                " publisher's, for example tcp://127.0.0.1:5560"
             ) from None
 
     @property

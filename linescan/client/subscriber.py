@@ -222,8 +222,9 @@ def _check_kinds(kinds: Iterable[str]) -> tuple[Kind, ...]:
         kinds = (kinds,)
     try:
         checked = tuple(dict.fromkeys(Kind(kind) for kind in kinds))
-    except ValueError as error:
-        raise SubscribeError(f"{error}: choose from {', '.join(Kind)}") from None
+    except ValueError:
+        unknown = ", ".join(str(kind) for kind in kinds if kind not in list(Kind))
+        raise SubscribeError(f"unknown kind {unknown}: choose from {', '.join(Kind)}") from None
     if not checked:
         raise SubscribeError(f"no kinds to subscribe to: choose from {', '.join(Kind)}")
     return checked

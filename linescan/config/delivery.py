@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from linescan.config.base import Section
 
-Endpoint = Annotated[
-    str, Field(pattern=r"^(tcp://(127\.0\.0\.1|\[::1\]|localhost):(\d+|\*)|ipc://.+)$")
-]
+ENDPOINT = r"^(tcp://(127\.0\.0\.1|\[::1\]|localhost):(\d+|\*)|ipc://.+)$"
+Endpoint = Annotated[str, Field(pattern=ENDPOINT)]
 """A ZeroMQ endpoint on this machine: tcp on the loopback address, or ipc."""
 
 
@@ -29,6 +28,12 @@ class PublishSection(Section):
     """Give up with an error when they have not come within so many seconds."""
     linger_s: float = Field(default=5.0, ge=0.0, le=600.0)
     """At the end, wait so long for subscribers to fetch what was sent."""
+
+    @model_validator(mode="after")
+    def _somebody_to_wait_for(self) -> PublishSection:
+        if self.wait_for_subscribers and not self.enabled:
+            raise ValueError("wait_for_subscribers needs enabled: true, nobody can come otherwise")
+        return self
 
 
 class OverloadSection(Section):

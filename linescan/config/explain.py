@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from linescan.config.root import Config
+from linescan.config.delivery import ENDPOINT
+from linescan.config.root import CAMERA, Config
 
 EXPECTED = {
     "int_parsing": "a whole number",
@@ -31,7 +32,7 @@ EXPECTED = {
     "less_than_equal": "at most {le}",
     "multiple_of": "a multiple of {multiple_of}",
     "literal_error": "{expected}",
-    "string_pattern_mismatch": "text that matches {pattern}",
+    "tuple_type": "a list such as [252, 252]",
 }
 """What was expected, by pydantic's error type; anything else keeps pydantic's own words."""
 
@@ -80,7 +81,16 @@ def _sentence(keys: tuple[str, ...], errors: Sequence[ErrorDetails]) -> str:
     return f"'{dotted}': {wanted}, got {first['input']!r}"
 
 
+PATTERNS = {
+    CAMERA: "a name of letters, digits, '.', '_' and '-', such as web-1",
+    ENDPOINT: "an endpoint on this machine, such as tcp://127.0.0.1:5560 or ipc:///run/linescan",
+}
+"""What a pattern stands for, in words."""
+
+
 def _expected(error: ErrorDetails) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        return f"expected {PATTERNS[error['ctx']['pattern']]}"
     known = EXPECTED.get(error["type"])
     return f"expected {known.format(**error.get('ctx', {}))}" if known else error["msg"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ def parse(
         data = yaml.safe_load(text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not valid YAML: {error}") from error
+        text = " ".join(str(error).replace("<unicode string>", name).split())
+        raise ConfigError(f"{name}: not valid YAML: {text}") from error
     if data is None:
         data = {}
     if not isinstance(data, dict):
@@ -86,7 +88,7 @@ def _resolve_paths(data: Mapping[str, Any], folder: Path) -> None:
         value = part.get(key) if isinstance(part, dict) else None
         if not isinstance(value, str) or (key == "model" and not value.endswith(".onnx")):
             continue
-        part[key] = str(folder / Path(value).expanduser())
+        part[key] = os.path.normpath(folder / Path(value).expanduser())
 
 
 def _override(item: str) -> tuple[tuple[str, ...], Any]:

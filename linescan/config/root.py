@@ -11,11 +11,13 @@ from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.processing import DepthSection, FrameSection, SegmentationSection
 from linescan.config.source import Source
 
+CAMERA = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+
 
 class Config(Section):
     """One camera, from its lines to what subscribers get."""
 
-    camera: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = "web-1"
+    camera: Annotated[str, Field(pattern=CAMERA)] = "web-1"
     """Name of the camera in topics, logs and metrics."""
     source: Source
     """Where lines come from."""

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from linescan.depth.models import PATCH, ModelFile, find
-from linescan.errors import ModelError
+from linescan.errors import ModelError, install_hint
 from linescan.records import Convention
 
 MAX_PATCHES = 292
@@ -135,7 +135,7 @@ def import_onnxruntime() -> ModuleType:
         import onnxruntime
     except ImportError as error:
         raise ModelError(
-            f"depth needs ONNX Runtime: pip install 'linescan[cpu]' or 'linescan[gpu]' ({error})"
+            f"depth needs ONNX Runtime; {install_hint('cpu')}, or .[gpu] for NVIDIA GPUs ({error})"
         ) from error
     return onnxruntime  # type: ignore[no-any-return]
 

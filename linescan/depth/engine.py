@@ -13,7 +13,14 @@ from typing import Literal
 
 import numpy as np
 
-from linescan.depth.backends.base import BackendName, Engine, Precision, cores, first_line
+from linescan.depth.backends.base import (
+    BackendMissingError,
+    BackendName,
+    Engine,
+    Precision,
+    cores,
+    first_line,
+)
 from linescan.depth.backends.onnxruntime_cpu import CpuEngine
 from linescan.depth.backends.onnxruntime_cuda import CudaEngine
 from linescan.depth.backends.openvino import OpenVinoEngine
@@ -54,7 +61,7 @@ def open_engine(
     Args:
         model: a name of the registry, the path of an .onnx file, or its card.
         backend: what runs it; ``"auto"`` takes the first of ``AUTO_ORDER`` that really loads and
-            logs a warning that says why each one before it did not.
+            logs why each one before it did not: a warning where it is installed.
         precision: of the arithmetic.
         size: rows and columns of the input; ``"auto"`` takes the model's own.
         threads: CPU threads; all cores where None, never more than there are.
@@ -75,9 +82,10 @@ def open_engine(
             engine = _load(name, card, shape, precision, count)
         except ModelError as error:
             failures.append(f"{name}: {error}")
+            if backend == "auto":
+                level = logging.INFO if isinstance(error, BackendMissingError) else logging.WARNING
+                log.log(level, "depth backend %s does not load: %s", name, error)
             continue
-        if failures:
-            log.warning("depth backends that did not load: %s", "; ".join(failures))
         log.info(
             "depth model '%s' runs on %s (%s), %dx%d", card.name, engine.name, engine.device, *shape
         )

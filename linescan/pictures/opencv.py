@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from linescan.errors import LinescanError
+from linescan.errors import LinescanError, install_hint
 
 
 def load_cv2() -> Any:
@@ -17,7 +17,6 @@ def load_cv2() -> Any:
         import cv2
     except ImportError as error:
         raise LinescanError(
-            f"pictures need OpenCV, which cannot be loaded ({error}): "
-            "pip install 'linescan[pictures]'"
+            f"pictures need OpenCV, which cannot be loaded ({error}); {install_hint('pictures')}"
         ) from error
     return cv2

@@ -285,7 +285,8 @@ def _make_folder(path: Path, *, overwrite: bool) -> None:
             raise SourceError(f"{path}: cannot record here, the folder holds other files")
         if not overwrite:
             raise SourceError(
-                f"{path}: there is a recording already; record elsewhere, or ask to overwrite it"
+                f"{path}: there is a recording already; choose another folder, or replace it "
+                "with --overwrite"
             )
         # The header goes first: what a crash leaves half removed is no recording.
         (path / HEADER_FILE).unlink()

@@ -56,6 +56,11 @@ def guess_source(path: Path) -> RecordingSource | ImagesSource:
     try:
         list_images(path)
     except SourceError as error:
+        inside = sorted(p.parent.name for p in path.glob(f"*/{HEADER_FILE}"))
+        if inside:
+            raise SourceError(
+                f"{path}: choose one of the recordings in it: {', '.join(inside)}"
+            ) from error
         raise SourceError(
             f"{path}: neither a recording (it has no {HEADER_FILE}) nor a folder of {KINDS} images"
         ) from error

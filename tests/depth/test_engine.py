@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 import openvino
 import pytest
 
@@ -75,14 +76,29 @@ def test_auto_takes_what_loads_and_names_what_did_not(
 ) -> None:
     with caplog.at_level(logging.INFO, "linescan.depth.engine"):
         engine = open_engine(handmade)
-    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    said = [r for r in caplog.records if "does not load" in r.getMessage()]
     if engine.backend == "cuda":
-        assert not warnings
+        assert not said
     else:
         assert engine.backend == "openvino"
-        assert len(warnings) == 1
-        assert warnings[0].startswith("depth backends that did not load: cuda: ")
+        (record,) = said
+        assert record.getMessage().startswith("depth backend cuda does not load: ")
+        installed = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+        assert record.levelno == (logging.WARNING if installed else logging.INFO)
     assert any(f"runs on {engine.name}" in r.getMessage() for r in caplog.records)
+
+
+def test_a_backend_that_fails_although_it_is_installed_is_warned_of(
+    handmade: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr("openvino.Core", fail)
+    engine = open_engine(handmade)
+    assert engine.backend != "openvino"
+    warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert any("openvino does not load" in text and "instruction" in text for text in warned)
 
 
 def test_auto_in_bf16_never_falls_back_to_another_precision(handmade: Path) -> None:

@@ -18,6 +18,10 @@ Precision = Literal["fp32", "bf16"]
 BackendName = Literal["cuda", "openvino", "cpu"]
 
 
+class BackendMissingError(ModelError):
+    """The backend is not part of this installation: a choice that was made, not a failure."""
+
+
 class Engine(ABC):
     """A model, loaded at one size, that runs images one at a time.
 

@@ -6,7 +6,7 @@ import contextlib
 import io
 from typing import Any
 
-from linescan.depth.backends.base import BackendName, Precision
+from linescan.depth.backends.base import BackendMissingError, BackendName, Precision
 from linescan.depth.backends.ort import BoundSession, open_session, session_options
 from linescan.depth.card import ModelCard, import_onnxruntime
 from linescan.errors import ModelError
@@ -34,9 +34,8 @@ class CudaEngine(BoundSession):
         super().__init__(card, size, precision, "GPU 0")
         onnxruntime = import_onnxruntime()
         if PROVIDER not in onnxruntime.get_available_providers():
-            raise ModelError(
-                "this ONNX Runtime is built without CUDA: pip install 'linescan[gpu]' in place of "
-                "'linescan[cpu]'"
+            raise BackendMissingError(
+                "this ONNX Runtime is built without CUDA: install the extra gpu in place of cpu"
             )
         said = _preload(onnxruntime)
         providers = [(PROVIDER, OPTIONS), "CPUExecutionProvider"]

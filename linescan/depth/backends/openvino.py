@@ -7,9 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linescan.depth.backends.base import BackendName, Engine, Precision, first_line
+from linescan.depth.backends.base import (
+    BackendMissingError,
+    BackendName,
+    Engine,
+    Precision,
+    first_line,
+)
 from linescan.depth.card import ModelCard
-from linescan.errors import ModelError
+from linescan.errors import ModelError, install_hint
 from linescan.records import FloatArray
 
 DEVICE = "CPU"
@@ -65,7 +71,7 @@ def _core() -> Any:
     try:
         import openvino
     except ImportError as error:
-        raise ModelError(
-            f"OpenVINO is not installed: pip install 'linescan[cpu]' ({error})"
+        raise BackendMissingError(
+            f"OpenVINO is not installed; {install_hint('cpu')} ({error})"
         ) from error
     return openvino.Core()

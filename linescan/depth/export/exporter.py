@@ -22,7 +22,7 @@ from linescan.depth.export.report import (
     verification,
 )
 from linescan.depth.models import PATCH, REGISTRY, ModelFile, model_folder
-from linescan.errors import ModelError
+from linescan.errors import ModelError, install_hint
 from linescan.records import Convention
 
 Progress = Callable[[str, float], None]
@@ -167,8 +167,7 @@ def _require() -> None:
             import_module(package)
         except ImportError as error:
             raise ModelError(
-                f"exporting a model needs the package {package}: pip install 'linescan[export]' "
-                f"({error})"
+                f"exporting a model needs the package {package}; {install_hint('export')} ({error})"
             ) from error
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from linescan.config import GenicamSource
-from linescan.errors import SourceError
+from linescan.errors import SourceError, install_hint
 from linescan.records import Interval, LineBlock, Loss
 from linescan.sources.base import SourceInfo
 from linescan.sources.genicam.messages import Delivered, Ended, Failed, Opened, Start, Stop
@@ -218,4 +218,4 @@ def _check_harvesters() -> None:
     from importlib.util import find_spec
 
     if find_spec("harvesters") is None:
-        raise SourceError("harvesters is not installed; pip install 'linescan[pipeline]'")
+        raise SourceError(f"harvesters is not installed; {install_hint('cpu')}")
