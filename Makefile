@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # What this machine can use: an NVIDIA driver means the gpu extra.
 ENGINE := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help demo demo-real dev test check format bench clean
+.PHONY: help demo demo-real dev test test-long bench docs check format clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,15 @@ dev: $(VENV)/.dev ## the full environment in .venv
 
 test: $(VENV)/.dev ## install and run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-long: $(VENV)/.dev ## soaks; LINESCAN_LONG=minutes says how long
+	$(BIN)/python -m pytest -m long
+
+bench: $(VENV)/.dev ## speed and memory of the whole pipeline on this machine
+	$(BIN)/python scripts/bench_pipeline.py
+
+docs: $(VENV)/.dev ## make the generated reference pages anew
+	$(BIN)/python scripts/make_reference.py
 
 check: $(VENV)/.dev ## lint, types, layers
 	$(BIN)/ruff check
