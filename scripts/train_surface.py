@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
-import sys
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -71,6 +69,15 @@ def default_encoder() -> Path | None:
     return Path(weights) / "dinov2-small" if weights else None
 
 
+def command(plan: TrainingPlan) -> str:
+    """Return the command that trains the same model anywhere: no paths of this machine."""
+    return (
+        f"python scripts/train_surface.py --encoder {plan.encoder.name} --steps {plan.steps} "
+        f"--batch {plan.batch} --size {plan.size} --layers {plan.layers} --seed {plan.seed} "
+        f"--{'' if plan.bfloat16 else 'no-'}bfloat16"
+    )
+
+
 def train(plan: TrainingPlan, out: Path, console: Console) -> bool:
     """Run the plan with a progress bar; return whether it reached its last step."""
     trainer = Trainer(plan, out)
@@ -93,7 +100,7 @@ def train(plan: TrainingPlan, out: Path, console: Console) -> bool:
     if trainer.progress.step < plan.steps:
         console.print(f"stopped at step {trainer.progress.step}; the same command goes on from it")
         return False
-    trainer.save_final(out / "final", shlex.join(sys.argv))
+    trainer.save_final(out / "final", command(plan))
     console.print(f"the trained model is in {out / 'final'}")
     return True
 
