@@ -139,6 +139,7 @@ def _save(out: Path, stem: str, inspection: Inspection) -> list[str]:
         depth=cast("DepthMap", inspection.depth),  # always on here
         labels=segmentation.labels if segmentation else None,
         objects=segmentation.objects if segmentation else (),
+        thresholds=segmentation.thresholds if segmentation else None,
         image=inspection.frame.pixels,
     )
     return [path.name for path in paths]

@@ -50,6 +50,7 @@ class FrameSaver:
             depth=inspection.depth_map,
             labels=inspection.labels,
             objects=inspection.objects,
+            thresholds=inspection.segmentation.thresholds if inspection.segmentation else None,
             image=None if image is None else image.image,
             valid=None if image is None else image.valid_rows(),
             first_line=inspection.first_line,

@@ -35,11 +35,14 @@ NOISE_SPAN = 10.0
 SAMPLE = 512
 
 
-def robust_limits(values: FloatArray, noise_span: float = NOISE_SPAN) -> Limits:
+def robust_limits(
+    values: FloatArray, noise_span: float = NOISE_SPAN, least_span: float = 0.0
+) -> Limits:
     """Limits for the colours of a depth map: all but the outermost 0.2 % at each end.
 
     They are kept ``noise_span`` standard deviations of the noise between neighbouring pixels apart,
-    so that the noise of a flat frame does not look like relief. Without any finite value: 0 and 1.
+    and ``least_span`` at least, so that the noise of a flat frame does not look like relief.
+    Without any finite value: 0 and 1.
     """
     rows, columns = (-(-side // SAMPLE) or 1 for side in values.shape)
     finite = np.asarray(values[::rows, ::columns], np.float64)
@@ -49,7 +52,8 @@ def robust_limits(values: FloatArray, noise_span: float = NOISE_SPAN) -> Limits:
         return 0.0, 1.0
     low, high = (float(v) for v in np.quantile(finite, [TAIL, 1 - TAIL]))
     noise = 1.4826 * float(np.median(steps)) / np.sqrt(2) if steps.size else 0.0
-    missing = max(noise_span * noise, 1e-6 * max(abs(low), abs(high)), 1e-12) - (high - low)
+    resolution = max(1e-6 * max(abs(low), abs(high)), 1e-12)
+    missing = max(noise_span * noise, least_span, resolution) - (high - low)
     if missing > 0:
         low, high = low - missing / 2, high + missing / 2
     return low, high

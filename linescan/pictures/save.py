@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from linescan.errors import LinescanError
-from linescan.pictures.colours import ColourMap, Limits
+from linescan.pictures.colours import ColourMap, robust_limits
 from linescan.pictures.depth16 import write_depth16
 from linescan.pictures.files import encode_png, write_whole
 from linescan.pictures.heatmap import render_heatmap
@@ -28,7 +28,7 @@ def save_inspection(
     line_count: int | None = None,
     camera: str | None = None,
     seq: int | None = None,
-    limits: Limits | None = None,
+    thresholds: Mapping[str, float] | None = None,
     colour_map: ColourMap = "turbo",
 ) -> list[Path]:
     """Write an inspection's pictures, each whole or not at all.
@@ -49,7 +49,8 @@ def save_inspection(
         line_count: rows of the frame; those of the image where not given.
         camera: for the title and the JSON file.
         seq: sequence number, for the title and the JSON file.
-        limits: values of the outermost colours; robust limits of this frame where not given.
+        thresholds: where objects begin; the colours reach as far at least, so that a frame without
+            relief looks flat.
         colour_map: the colours.
 
     Returns:
@@ -65,6 +66,8 @@ def save_inspection(
         line_count = image.shape[0]
     about = {"camera": camera, "seq": seq, "first_line": first_line, "line_count": line_count}
     title = _title(camera, seq, first_line, line_count)
+    reach = [0.0, *(thresholds or {}).values()]
+    limits = robust_limits(depth.values, least_span=max(reach) - min(reach))
     heatmap = render_heatmap(depth, limits=limits, colour_map=colour_map, title=title)
     overlay = render_overlay(
         image,

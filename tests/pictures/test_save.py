@@ -1,5 +1,6 @@
 """An inspection's files: all of them, whole, or one clear sentence."""
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -106,3 +107,17 @@ def test_a_stem_is_no_path(tmp_path: Path, stem: str) -> None:
     with pytest.raises(LinescanError, match="without folders"):
         save(tmp_path / "inner", stem)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_colours_of_a_flat_frame_reach_as_far_as_the_thresholds(tmp_path: Path) -> None:
+    noise = np.random.default_rng(3).normal(0, 0.01, (60, 60)).astype(np.float32)
+    flat = dataclasses.replace(DEPTH, values=noise, valid=np.ones(60, np.bool_))
+
+    def colours(stem: str, thresholds: dict[str, float] | None) -> float:
+        save_inspection(tmp_path, stem, depth=flat, thresholds=thresholds)
+        picture = cv2.imread(str(tmp_path / f"{stem}_heatmap.png"))
+        assert picture is not None
+        middle = picture[picture.shape[0] // 2, 20 : picture.shape[1] // 2]
+        return float(middle.astype(np.float64).std(axis=0).max())
+
+    assert colours("plain", None) > 3 * colours("held", {"raised": 0.5, "sunk": -0.5})

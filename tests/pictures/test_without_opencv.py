@@ -32,7 +32,7 @@ def test_a_picture_says_what_to_install() -> None:
     assert run.returncode == 0
     lines = run.stdout.splitlines()
     assert len(lines) == 3
-    assert all("pip install 'linescan[pictures]'" in line for line in lines)
+    assert all("pip install '.[pictures]'" in line for line in lines)
 
 
 def test_pictures_load_nothing_but_numpy() -> None:
