@@ -15,7 +15,8 @@ from linescan.intervals import IntervalSet
 from linescan.records import Cause, Interval, Loss
 
 MAX_OPEN_INTERVALS = 4096
-"""Most intervals that the ledger keeps open; beyond it the oldest lines are settled for good."""
+"""Most intervals that the ledger keeps open; beyond it the older half of the lines that have a fate
+is settled for good, and lines among them that have none stay without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ class Ledger:
                 lost={cause: count for cause, count in lost.items() if count},
                 open=self._settled["open"] + captured.minus(decided).count(),
                 phantom=self._settled["phantom"] + decided.minus(captured).count(),
-                estimated=self._settled["estimated"] + self._estimated.minus(published).count(),
+                estimated=self._settled["estimated"]
+                + self._estimated.minus(published).intersection(captured).count(),
             )
 
     def open_lines(self) -> Iterator[Interval]:
@@ -161,7 +163,9 @@ class Ledger:
 
     def _bound(self) -> None:
         if self._intervals() > MAX_OPEN_INTERVALS:
-            lines = self._captured.union(self._published).union(self._lost_all())
+            # Lines with a fate are older than those under way, which must not be given up.
+            decided = self._published.union(self._lost_all())
+            lines = decided if len(decided) else self._captured
             self._settle(lines.line_at(lines.count() // 2), give_up=True)
 
     def _settle(self, before: int, *, give_up: bool) -> None:
@@ -177,7 +181,8 @@ class Ledger:
         counts["published"] += published.intersection(captured).count()
         counts["open"] += captured.minus(decided).count() if give_up else 0
         counts["phantom"] += decided.minus(captured).count()
-        counts["estimated"] += self._estimated.below(before).minus(published).count()
+        estimated = self._estimated.below(before).minus(published)
+        counts["estimated"] += estimated.intersection(captured).count()
         for cause, lines in lost.items():
             fate = lines.minus(published).intersection(captured).count()
             self._settled_lost[cause] = self._settled_lost.get(cause, 0) + fate

@@ -108,6 +108,21 @@ def test_estimates_are_counted() -> None:
     assert ledger.totals().estimated == 30
 
 
+def test_lines_under_way_are_not_given_up_to_bound_the_memory() -> None:
+    ledger, ahead = Ledger(), 40_000
+    for k in range(2 * MAX_OPEN_INTERVALS):
+        ledger.capture([Interval(0, ahead) if k == 0 else Interval(ahead + 2 * k - 2, 2)])
+        ledger.publish([Interval(2 * k, 1)])
+        ledger.lose(Loss(2 * k + 1, 1, Cause.CAMERA_GAP))
+        assert ledger._intervals() <= MAX_OPEN_INTERVALS + 2
+    decided = 4 * MAX_OPEN_INTERVALS
+    totals = ledger.totals()
+    assert (totals.published, totals.lost_total) == (decided // 2, decided // 2)
+    assert totals.open == totals.captured - decided
+    ledger.publish([Interval(decided, totals.open)])
+    assert ledger.totals().balanced
+
+
 def test_memory_is_bounded_when_nothing_is_settled() -> None:
     ledger = Ledger()
     for k in range(3 * MAX_OPEN_INTERVALS):
