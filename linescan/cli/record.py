@@ -47,6 +47,7 @@ def record(
 
     set_up_logging(Console(stderr=True), verbose=False)
     config = _config(source, list(overrides or ()))
+    _keep_the_source(config, out)
     opened: Source = open_source(config.source)
     if lines is not None:
         opened = LimitedSource(opened, lines)
@@ -57,6 +58,15 @@ def record(
     finally:
         opened.close()
     typer.echo(f"{out}: {kept} lines recorded, {lost} lost")
+
+
+def _keep_the_source(config: Config, out: Path) -> None:
+    """Refuse to write the recording over the one that is to be recorded."""
+    from linescan.errors import SourceError
+
+    path: Path | None = getattr(config.source, "path", None)
+    if path is not None and out.resolve() in (path.resolve(), path.resolve().parent):
+        raise SourceError(f"{out}: this is what is to be recorded; choose another folder")
 
 
 def _write(source: Source, camera: str, out: Path, *, overwrite: bool) -> tuple[int, int]:

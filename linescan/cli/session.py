@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -21,8 +23,12 @@ from linescan.config import Config
 from linescan.errors import LinescanError
 from linescan.pipeline.factory import build_pipeline
 from linescan.pipeline.runner import Outcome, Pipeline
+from linescan.records import Interval
 
 log = logging.getLogger("linescan")
+
+MOST_NAMED: Final = 5
+"""Runs of unaccounted lines that are named at the end."""
 
 
 def set_up_logging(console: Console, *, verbose: bool) -> None:
@@ -55,6 +61,8 @@ def play(
         LinescanError: what the configuration names cannot be had.
         typer.Exit: always, otherwise.
     """
+    if summary is not None and not summary.parent.is_dir():
+        raise LinescanError(f"{summary}: cannot write the summary: there is no such folder")
     console = Console(stderr=True)
     set_up_logging(console, verbose=verbose)
     statistics = Statistics()
@@ -62,7 +70,7 @@ def play(
     log.info("camera %s: %s, %d pixels across", config.camera, info.name, info.width)
     with _signals(pipeline) as received, Progress(pipeline, statistics, info.total_lines, console):
         outcome = pipeline.run()
-    _report(console, outcome, statistics)
+    _report(console, outcome, statistics, pipeline.ledger.open_lines())
     if summary is not None:
         write_summary(summary, statistics.summary(outcome))
     raise typer.Exit(_exit_code(outcome, received))
@@ -90,22 +98,28 @@ def _signals(pipeline: Pipeline) -> Iterator[list[int]]:
 
 
 def _exit_code(outcome: Outcome, received: list[int]) -> int:
+    totals = outcome.totals
     if isinstance(outcome.error, LinescanError):
         raise outcome.error
     if outcome.error is not None:
-        log.error("the source failed: %s", outcome.error)
+        log.error("the run failed: %s: %s", type(outcome.error).__name__, outcome.error)
         return BAD_INPUT
-    totals = outcome.totals
-    if totals.captured and not totals.published:
-        log.error("nothing was published: see the messages above")
-        return UNBALANCED
     if not totals.balanced:
         return UNBALANCED
-    return INTERRUPTED if signal.SIGINT in received else OK
+    if signal.SIGINT in received:
+        return INTERRUPTED
+    if totals.captured and not totals.published:
+        log.error("nothing was published: all %d lines were lost", totals.lost_total)
+        return UNBALANCED
+    return OK
 
 
-def _report(console: Console, outcome: Outcome, statistics: Statistics) -> None:
+def _report(
+    console: Console, outcome: Outcome, statistics: Statistics, open_lines: Iterator[Interval]
+) -> None:
     log.info("%s: %s", outcome.reason, outcome.totals.explain())
+    for lines in itertools.islice(open_lines, MOST_NAMED):
+        log.error("lines %d to %d have no fate", lines.first, lines.end - 1)
     if not console.is_terminal:
         return
     table = Table(title="Time in each stage", title_justify="left", box=None)

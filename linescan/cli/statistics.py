@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -54,7 +53,7 @@ class Statistics:
                 "end_to_end": self.end_to_end.summary(),
             },
             "failures": outcome.failures,
-            "peak_memory_mb": round(_peak_memory_mb(), 1),
+            "peak_memory_mb": _peak_memory_mb(),
         }
 
 
@@ -66,6 +65,11 @@ def write_summary(path: Path, summary: dict[str, Any]) -> None:
         raise LinescanError(f"{path}: cannot write the summary: {error}") from error
 
 
-def _peak_memory_mb() -> float:
+def _peak_memory_mb() -> float | None:
+    """Most resident memory so far; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

@@ -32,19 +32,19 @@ class LimitedSource:
         self._source.open(lambda lines: captured(self._clip(lines)))
 
     def items(self) -> Iterator[LineBlock | Loss]:
-        """Items up to the limit."""
+        """Items up to the limit; the source is not asked for more."""
         for item in self._source.items():
-            (lines,) = item.lines()
-            kept = list(self._clip([lines]))
-            if not kept:
+            for kept in self._clip(item.lines()):
+                if isinstance(item, Loss):
+                    yield replace(item, count=kept.count)
+                else:
+                    yield replace(item, valid_rows=kept.count)
+            if self._reached(item):
                 return
-            count = kept[0].count
-            if isinstance(item, Loss):
-                yield replace(item, count=count)
-            else:
-                yield replace(item, valid_rows=count)
-            if count < lines.count:
-                return
+
+    def _reached(self, item: LineBlock | Loss) -> bool:
+        first = self._first
+        return first is not None and any(i.end >= first + self._limit for i in item.lines())
 
     def stop(self) -> None:
         """End soon."""

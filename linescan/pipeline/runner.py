@@ -138,9 +138,22 @@ class Pipeline:
     def _worker(self, index: int, stage: Stage[Any, Any]) -> Worker:
         inbox = self._channels[index]
         if index + 1 == len(self._channels):
-            return Worker(stage, inbox, self._on_result, self._ended.set, self._discard)
+            return Worker(stage, inbox, self._deliver, self._ended.set, self._discard, self._fail)
         outbox = self._channels[index + 1]
-        return Worker(stage, inbox, outbox.put, outbox.close, self._discard)
+        return Worker(stage, inbox, outbox.put, outbox.close, self._discard, self._fail)
+
+    def _deliver(self, result: Any) -> None:
+        try:
+            self._on_result(result)
+        except Exception as error:
+            log.exception("what is done with results failed")
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """End the run because of an error; the first one is reported."""
+        if self._error is None:
+            self._error = error
+            self.stop(f"error: {error}")
 
     def _start(self) -> None:
         self._began = time.monotonic()
@@ -150,8 +163,8 @@ class Pipeline:
 
     def _read(self) -> None:
         inbox = self._channels[0]
-        items = self._source.items()
         try:
+            items = self._source.items()
             while not self._stopped.is_set():
                 began = time.perf_counter_ns()
                 item = next(items, None)
@@ -162,8 +175,7 @@ class Pipeline:
         except ChannelClosed:
             log.error("the first stage is gone")
         except Exception as error:  # noqa: BLE001 - reported by run() in the caller's thread
-            self._error = error
-            self._reason = f"error: {error}"
+            self._fail(error)
         finally:
             inbox.close()
 
@@ -172,14 +184,18 @@ class Pipeline:
         while not self._ended.wait(0.1) and not self._stopped.is_set():
             if self._limit_s is not None and time.monotonic() - self._began > self._limit_s:
                 self.stop("the set duration is over")
-        if self._ended.wait(self._overload.drain_s if self._stopped.is_set() else 0):
+        deadline = time.monotonic() + self._overload.drain_s
+        while not self._ended.wait(0.05):
+            if self._discard.is_set() or time.monotonic() > deadline:
+                break
+        else:
             return
-        log.warning("not drained in %g s: what is left is discarded", self._overload.drain_s)
+        log.warning("not drained within %g s: the rest is discarded", self._overload.drain_s)
         self._discard.set()
         if self._ended.wait(GRACE_S):
             return
-        hung = [w.stage.name for w in self._workers if not w.join(0)]
-        log.error("stages that do not end: %s", ", ".join(hung))
+        hung = [w.stage.name for w in self._workers if w.busy]
+        log.error("stages that do not end: %s", ", ".join(hung) or "none")
         for channel in self._channels:
             channel.close()
         self._ended.wait(GRACE_S)

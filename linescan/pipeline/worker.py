@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
+from linescan.errors import PublishError
 from linescan.pipeline.channel import Channel, ChannelClosed
 from linescan.pipeline.latency import Latency
 from linescan.records import Cause, Frame, Inspection, Loss, ModelInput
@@ -32,6 +33,13 @@ class Worker:
         emit: called with each item and loss that the stage gives.
         done: called once, in the worker's thread, when everything was given.
         discard: set to count what is still to come as lost by shut-down.
+        fatal: called with an error after which the run has no use: nothing can be published, or
+            the stream cannot be ended.
+
+    Attributes:
+        latency: time spent in ``process``.
+        failures: items, losses and ends that made the stage fail.
+        busy: whether the stage is at work right now.
     """
 
     def __init__(
@@ -41,25 +49,23 @@ class Worker:
         emit: Callable[[Any], None],
         done: Callable[[], None],
         discard: threading.Event,
+        fatal: Callable[[Exception], None],
     ) -> None:
         self.stage = stage
         self.inbox = inbox
         self.latency = Latency()
         self.failures = 0
+        self.busy = False
         self._in_a_row = 0
         self._emit = emit
         self._done = done
         self._discard = discard
+        self._fatal = fatal
         self._thread = threading.Thread(target=self._run, name=stage.name, daemon=True)
 
     def start(self) -> None:
         """Begin; the stage must be set up."""
         self._thread.start()
-
-    def join(self, timeout_s: float) -> bool:
-        """Wait for the end; whether it was reached in time."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -70,53 +76,63 @@ class Worker:
                 else:
                     self._process(entry)
         except ChannelClosed:
-            self._guard(self._finish)
+            self._end()
         finally:
             self.inbox.close()
             self._done()
+
+    def _end(self) -> None:
+        try:
+            self._finish()
+        except ChannelClosed:
+            log.warning("stage %s: the next stage is gone", self.stage.name)
 
     def _process(self, item: Any) -> None:
         if self._discard.is_set():
             self._lose(item, Cause.SHUTDOWN)
             return
         began = time.perf_counter_ns()
-        outputs: list[Any] = []
-        failed = False
-        try:
-            outputs.extend(map(self._stamp, self.stage.process(item)))
-        except Exception as error:  # noqa: BLE001 - a stage's failure must not end the daemon
-            failed = True
+        outputs, error = self._collect(lambda: self.stage.process(item))
+        took = time.perf_counter_ns() - began
+        self._emit_all(outputs)
+        if error is not None:
             self._note_failure(error, item)
-        else:
-            self._in_a_row = 0
-            self.latency.add(time.perf_counter_ns() - began)
-        for output in outputs:
-            self._emit(output)
-        if failed:
             self._lose(item, self.stage.failure)
+            return
+        self._in_a_row = 0
+        self.latency.add(took)
+        log.debug("%s: %s in %.2f ms", self.stage.name, _name_lines(item), took / 1e6)
 
     def _skip(self, loss: Loss) -> None:
-        outputs: Iterable[Any]
-        try:
-            outputs = list(self.stage.skip(loss))
-        except Exception as error:  # noqa: BLE001 - the loss itself must still arrive
+        outputs, error = self._collect(lambda: self.stage.skip(loss))
+        self._emit_all(outputs)
+        if error is not None:
             self._note_failure(error, loss)
-            outputs = (loss,)
-        for output in outputs:
-            self._emit(output)
+            self._emit(loss)  # the loss itself must still arrive
 
     def _finish(self) -> None:
-        for output in self.stage.finish():
-            self._emit(output)
-
-    def _guard(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except ChannelClosed:
-            log.warning("stage %s: the next stage is gone", self.stage.name)
-        except Exception:
+        outputs, error = self._collect(self.stage.finish)
+        self._emit_all(outputs)
+        if error is not None:
             self.failures += 1
-            log.exception("stage %s failed at the end of the stream", self.stage.name)
+            log.error("stage %s failed at the end of the stream", self.stage.name, exc_info=error)
+            self._fatal(error)
+
+    def _collect(self, step: Callable[[], Iterable[Any]]) -> tuple[list[Any], Exception | None]:
+        """What a step of the stage gives, stamped, and its error; what came before that is kept."""
+        outputs: list[Any] = []
+        self.busy = True
+        try:
+            outputs.extend(map(self._stamp, step()))
+        except Exception as error:  # noqa: BLE001 - a stage's failure must not end the daemon
+            return outputs, error
+        finally:
+            self.busy = False
+        return outputs, None
+
+    def _emit_all(self, outputs: Iterable[Any]) -> None:
+        for output in outputs:
+            self._emit(output)
 
     def _lose(self, item: Any, cause: Cause) -> None:
         for lines in item.lines():
@@ -125,13 +141,14 @@ class Worker:
     def _note_failure(self, error: Exception, item: Any) -> None:
         self.failures += 1
         self._in_a_row += 1
+        if isinstance(error, PublishError):
+            self._fatal(error)
         if self._in_a_row > QUIET_AFTER and self._in_a_row % 100:
             return
-        lines = ", ".join(f"{i.first} to {i.end - 1}" for i in item.lines()) or "none"
         log.error(
-            "stage %s failed on lines %s: %s: %s (%d in a row)",
+            "stage %s failed on %s: %s: %s (%d in a row)",
             self.stage.name,
-            lines,
+            _name_lines(item),
             type(error).__name__,
             error,
             self._in_a_row,
@@ -145,3 +162,8 @@ class Worker:
         if isinstance(output, ModelInput | Inspection):
             return replace(output, frame=self._stamp(output.frame))
         return output
+
+
+def _name_lines(item: Any) -> str:
+    runs = ", ".join(f"{i.first} to {i.end - 1}" for i in item.lines())
+    return f"lines {runs}" if runs else "no lines"

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from linescan.records import BoolArray, Frame, GrayArray, LineBlock
 
+NO_TICK = np.iinfo(np.int64).min
+"""Stands where a line came without an encoder tick."""
+
 
 class Canvas:
     """Rows of one frame while lines arrive.
@@ -48,8 +51,10 @@ class Canvas:
         self.acquired_ns = block.host_time_ns
         if block.encoder is not None:
             if self.encoder is None:
-                self.encoder = np.zeros(len(self.valid), np.int64)
+                self.encoder = np.full(len(self.valid), NO_TICK)
             self.encoder[here] = block.encoder[there]
+        elif self.encoder is not None:
+            self.encoder[here] = NO_TICK
 
     def next(self, step: int) -> Canvas:
         """The canvas ``step`` lines on, with the rows that both share."""
@@ -60,7 +65,7 @@ class Canvas:
         follower.valid[:shared] = self.valid[rows - shared :]
         follower.acquired_ns = self.acquired_ns
         if self.encoder is not None:
-            follower.encoder = np.zeros(rows, np.int64)
+            follower.encoder = np.full(rows, NO_TICK)
             follower.encoder[:shared] = self.encoder[rows - shared :]
         return follower
 
@@ -90,5 +95,5 @@ class Canvas:
     def _encoder_range(self) -> tuple[int, int] | None:
         if self.encoder is None:
             return None
-        ticks = self.encoder[self.valid]
-        return int(ticks[0]), int(ticks[-1])
+        ticks = self.encoder[self.valid & (self.encoder != NO_TICK)]
+        return (int(ticks[0]), int(ticks[-1])) if ticks.size else None

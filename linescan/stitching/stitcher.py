@@ -63,7 +63,8 @@ class Stitch(FoldStage[LineBlock, Frame, StitcherState]):
             self._canvas = Canvas(lines.first, self._lines, item.pixels.shape[1], item.pixels.dtype)
             self._next_line = lines.first
         if lines.first < self._next_line:
-            log.error("lines %d to %d came twice; ignored", lines.first, self._next_line - 1)
+            last = min(lines.end, self._next_line) - 1
+            log.error("lines %d to %d came twice; ignored", lines.first, last)
         at = max(lines.first, self._next_line)
         while at < lines.end:
             yield from self._advance(at)

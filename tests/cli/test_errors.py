@@ -62,6 +62,13 @@ def test_a_truncated_block_is_counted_with_skip_bad(
     assert account["lost"] == {"bad_block": 256}
 
 
+def test_a_recording_is_not_recorded_over_itself(linescan: Run, broken: Path) -> None:
+    before = sorted(p.name for p in broken.rglob("*"))
+    message = sentence(linescan("record", broken, "--out", broken, "--overwrite"))
+    assert "this is what is to be recorded" in message
+    assert sorted(p.name for p in broken.rglob("*")) == before
+
+
 def test_an_unreadable_image_is_named(linescan: Run, tmp_path: Path) -> None:
     import cv2
 
@@ -146,15 +153,30 @@ def test_a_rate_that_is_none_is_refused(linescan: Run, recording: Path) -> None:
     assert "expected lines per second" in result.err
 
 
-@pytest.mark.parametrize("name", ["no/such/folder.json", "/dev/full"])
-def test_a_summary_that_cannot_be_written_is_named(
-    linescan: Run, recording: Path, name: str, tmp_path: Path
+def test_a_summary_that_has_no_folder_is_refused_before_the_run(
+    linescan: Run, recording: Path, tmp_path: Path
 ) -> None:
-    summary = tmp_path / name
-    arguments = ("replay", recording, *FRAMES_ONLY, *SILENT, "--summary", summary)
-    result = linescan(*arguments)
+    summary = tmp_path / "no" / "folder.json"
+    result = linescan("replay", recording, *FRAMES_ONLY, *SILENT, "--summary", summary)
     assert str(summary) in sentence(result)
-    assert "1200 lines captured, 1200 published" in result.err, "the account is still told"
+    assert "captured" not in result.err
+
+
+def test_a_summary_on_a_full_disk_is_named_and_the_account_still_told(
+    linescan: Run, recording: Path
+) -> None:
+    result = linescan("replay", recording, *FRAMES_ONLY, *SILENT, "--summary", "/dev/full")
+    assert "/dev/full" in sentence(result)
+    assert "1200 lines captured, 1200 published" in result.err
+
+
+def test_when_nothing_is_published_the_run_has_failed(linescan: Run, recording: Path) -> None:
+    result = linescan(
+        *("replay", recording, *FRAMES_ONLY, *SILENT),
+        *("--lines", "100", "--set", "frame.last=drop"),
+    )
+    assert result.code == 1
+    assert "nothing was published: all 100 lines were lost" in result.err
 
 
 def test_pictures_that_cannot_be_written_do_not_disturb_the_pipeline(

@@ -1,19 +1,20 @@
 """The runner ends cleanly, accounts for every line, and survives failing stages."""
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from linescan.config import OverloadSection
-from linescan.errors import ModelError
+from linescan.errors import ModelError, PublishError
 from linescan.ledger import Ledger
 from linescan.pipeline.latency import WINDOW, Latency
 from linescan.pipeline.limits import LimitedSource
 from linescan.pipeline.runner import Outcome, Pipeline
-from linescan.records import Cause, Frame, Loss
+from linescan.records import Cause, Frame, LineBlock, Loss
 from linescan.sources.base import Source
 from linescan.stages import Stage
 from linescan.stitching import Stitch
@@ -185,6 +186,93 @@ def test_a_hung_stage_does_not_hang_the_end(monkeypatch: pytest.MonkeyPatch) -> 
     assert not outcome.totals.balanced, "what the hung stage holds has no fate"
 
 
+def test_only_the_hung_stage_is_named_and_a_second_stop_does_not_wait_for_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("linescan.pipeline.runner.GRACE_S", 0.2)
+    hang, entered = threading.Event(), threading.Event()
+
+    def act(frame: Frame) -> Iterable[Frame]:
+        entered.set()
+        hang.wait(30)
+        return (frame,)
+
+    run_ = pipeline(Lines(None), act, drain_s=600, queue=1)
+
+    def stop() -> None:
+        entered.wait(5)
+        run_.stop("once")
+        run_.stop("twice")
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    run_.run()
+    hang.set()
+    stopper.join()
+    assert "stages that do not end: through" in caplog.messages
+
+
+def test_a_source_that_fails_before_its_first_item_ends_the_run() -> None:
+    class Broken(Lines):
+        def items(self) -> Iterator[LineBlock | Loss]:
+            raise OSError("no such device")
+
+    outcome = run(Broken(10))
+    assert isinstance(outcome.error, OSError)
+
+
+def test_when_nothing_can_be_published_the_run_ends_with_that_error() -> None:
+    def act(frame: Frame) -> Iterable[Frame]:
+        raise PublishError("the socket is gone")
+
+    outcome = run(Lines(None), act)
+    assert isinstance(outcome.error, PublishError)
+    assert outcome.reason == "error: the socket is gone"
+    assert outcome.totals.balanced
+
+
+def test_a_stage_that_cannot_finish_is_the_runs_error() -> None:
+    class Unfinished(Settle):
+        def finish(self) -> Iterable[Frame]:
+            raise RuntimeError("no end")
+
+    ledger, source = Ledger(), Lines(100)
+    source.open(ledger.capture)
+    outcome = Pipeline(source, [Stitch(20, 4), Unfinished(ledger)], ledger, OverloadSection()).run()
+    assert str(outcome.error) == "no end"
+    assert outcome.totals.published == 100
+
+
+def test_results_that_cannot_be_used_end_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(_: object) -> None:
+        raise ValueError("cannot use it")
+
+    outcome = pipeline(Lines(None), on_result=refuse).run()
+    assert isinstance(outcome.error, ValueError)
+    assert outcome.totals.balanced
+
+
+def test_what_a_stage_gives_before_it_fails_on_a_loss_is_kept() -> None:
+    class Late(Through):
+        def skip(self, loss: Loss) -> Iterator[Frame | Loss]:
+            if self.held:
+                yield self.held.pop()
+            raise RuntimeError("on a loss")
+
+        def process(self, item: Frame) -> Iterable[Frame]:
+            if item.first_line == 16:
+                self.held = [item]
+                return ()
+            return (item,)
+
+    ledger, source = Ledger(), Lines(100, lost={40})
+    source.open(ledger.capture)
+    stages: list[Stage[Any, Any]] = [Stitch(20, 4), Late(lambda f: (f,)), Settle(ledger)]
+    outcome = Pipeline(source, stages, ledger, OverloadSection()).run()
+    assert outcome.totals.balanced
+    assert outcome.totals.lost == {Cause.CAMERA_GAP: 10}
+
+
 def test_a_source_error_is_handed_over_after_what_came_before_is_published() -> None:
     outcome = run(Lines(100, fails=True))
     assert isinstance(outcome.error, OSError)
@@ -237,12 +325,24 @@ def test_a_limited_source_gives_exactly_so_many_lines(limit: int) -> None:
     assert outcome.totals.balanced
 
 
-def test_each_stage_stamps_the_frame() -> None:
+def test_a_limited_source_does_not_wait_for_what_comes_after() -> None:
+    class Ends(Lines):
+        def items(self) -> Iterator[LineBlock | Loss]:
+            yield from itertools.islice(super().items(), 2)
+            raise OSError("asked for more")
+
+    outcome = run(LimitedSource(Ends(None), 20))
+    assert outcome.error is None
+    assert outcome.totals.published == 20
+
+
+def test_each_stage_stamps_every_frame_the_last_one_too() -> None:
     frames: list[Frame] = []
     pipeline(
         Lines(40), on_result=lambda f: frames.append(f) if isinstance(f, Frame) else None
     ).run()
-    assert list(frames[0].stamps) == ["acquire", "stitch", "through", "settle"]
+    assert len(frames) == 3
+    assert all(list(f.stamps) == ["acquire", "stitch", "through", "settle"] for f in frames)
 
 
 def test_losses_reach_the_result_callback_in_order() -> None:

@@ -1,5 +1,6 @@
 """Any cutting of the same lines gives the same frames; no line is lost, doubled or stale."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -163,6 +164,14 @@ def test_lines_that_come_twice_are_ignored() -> None:
     output = list(feed(Stitch(8, 0), [block(0, 6), block(3, 5)]))
     (frame,) = [f for f in output if isinstance(f, Frame)]
     assert frame.pixels[:, 0].tolist() == list(range(1, 9))
+
+
+def test_lines_without_a_tick_have_none_invented() -> None:
+    bare = dataclasses.replace(block(4, 4), encoder=None)
+    frames = [f for f in feed(Stitch(8, 0), [block(0, 4), bare]) if isinstance(f, Frame)]
+    assert frames[0].encoder == (0, 21)
+    (frame,) = [f for f in feed(Stitch(4, 0), [bare]) if isinstance(f, Frame)]
+    assert frame.encoder is None
 
 
 def test_the_input_is_not_kept_alive_or_changed() -> None:
