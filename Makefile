@@ -18,7 +18,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install -q --progress-bar on -c constraints.txt -e '.[dev]'
+	$(PIP) install -q --progress-bar on -c constraints.txt -e '.[dev,$(ENGINE)]'
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo ## a recorded scan becomes depth, masks and objects; pictures in demo_output/

@@ -31,6 +31,8 @@ from linescan.records import Interval, LineBlock
 ROOT = Path(__file__).resolve().parents[1]
 LEAST = 0.8
 """Precision and recall that the demo asks for."""
+MARKER = ".linescan-demo"
+"""Marks a folder that a demo made and may remove."""
 STEP = 2
 """Camera pixels for one pixel of the overview."""
 REAL = {"fabric": "fabric/images", "pcb": "deeppcb"}
@@ -59,11 +61,18 @@ def main() -> int:
     parser.add_argument("--real", action="store_true", help="play LINESCAN_REAL_DATA instead")
     parser.add_argument("--out", type=Path, default=ROOT / "demo_output", help="where pictures go")
     arguments = parser.parse_args()
-    if arguments.out.exists():
-        shutil.rmtree(arguments.out)
-    if arguments.real:
-        return demo_real(arguments.out)
-    return demo(arguments.out)
+    prepare_folder(arguments.out)
+    return demo_real(arguments.out) if arguments.real else demo(arguments.out)
+
+
+def prepare_folder(out: Path) -> None:
+    """An empty folder; what an earlier demo left there goes, anybody else's is not touched."""
+    if out.exists():
+        if any(out.iterdir()) and not (out / MARKER).is_file():
+            sys.exit(f"{out}: not made by a demo and not empty; choose another --out")
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    (out / MARKER).touch()
 
 
 def demo(out: Path) -> int:
@@ -92,12 +101,13 @@ def demo_real(out: Path) -> int:
     if not data:
         console.print("set LINESCAN_REAL_DATA to the folder of the real line-scan images")
         return 2
+    sources = {name: Path(data) / folder for name, folder in REAL.items()}
+    there = {name: source for name, source in sources.items() if source.is_dir()}
+    if not there:
+        console.print(f"LINESCAN_REAL_DATA={data} has neither {' nor '.join(REAL.values())}")
+        return 2
     good = True
-    for name, folder in REAL.items():
-        source = Path(data) / folder
-        if not source.is_dir():
-            console.print(f"{source}: not there, skipped")
-            continue
+    for name, source in there.items():
         console.rule(f"{name}: {source}")
         run = play(["replay", str(source), "--set", f"camera={name}"], out / name)
         report(run)
@@ -157,10 +167,10 @@ def score_against_truth(path: Path, messages: list[dict[str, Any]]) -> Score:
             )
             for o in header["objects"]
         ]
-        for run in header["valid"]:
-            lines = Interval(run[0], run[1])
-        frame = Box(lines, Interval(0, recording.header.width))
-        score += score_frame(found, truth, frame)
+        for first, count in header["valid"]:
+            part = Box(Interval(first, count), Interval(0, recording.header.width))
+            inside = [box for box in found if box.intersection(part).area]
+            score += score_frame(inside, truth, part)
     return score
 
 
