@@ -148,7 +148,7 @@ def _limits(field: Mapping[str, Any]) -> str:
         "maximum": "at most",
         "multipleOf": "multiple of",
     }
-    limits = [f"{word} {field[key]:g}" for key, word in words.items() if key in field]
+    limits = [f"{word} {field[key]:.10g}" for key, word in words.items() if key in field]
     return f" ({', '.join(limits)})" if limits else ""
 
 

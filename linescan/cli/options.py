@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+LONGEST_S = 1e6
+"""As in the configuration, which is not imported here: it would slow down ``--help``."""
+ENDLESS = 10**15
+
 Overrides = Annotated[
     list[str] | None,
     typer.Option(
@@ -18,10 +22,17 @@ Overrides = Annotated[
 ]
 Duration = Annotated[
     float | None,
-    typer.Option("--duration", min=0.1, metavar="S", help="End after S seconds."),
+    typer.Option(
+        "--duration",
+        min=0.1,
+        max=LONGEST_S,
+        metavar="S",
+        help="End after S seconds.",
+    ),
 ]
 Lines = Annotated[
-    int | None, typer.Option("--lines", min=1, metavar="N", help="End after N lines.")
+    int | None,
+    typer.Option("--lines", min=1, max=ENDLESS, metavar="N", help="End after N lines."),
 ]
 Summary = Annotated[
     Path | None,
@@ -35,7 +46,11 @@ Summary = Annotated[
 WaitSubscribers = Annotated[
     int | None,
     typer.Option(
-        "--wait-subscribers", min=0, metavar="N", help="Begin when N subscribers are there."
+        "--wait-subscribers",
+        min=0,
+        max=1000,
+        metavar="N",
+        help="Begin when N subscribers are there.",
     ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]

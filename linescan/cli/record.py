@@ -125,9 +125,10 @@ def _ends(source: Source, duration: float | None) -> Iterator[None]:
 
 def _config(path: Path, overrides: list[str]) -> Config:
     from linescan.config import load, parse
+    from linescan.recording.header import HEADER_FILE
     from linescan.sources import guess_source
 
-    if path.suffix in {".yaml", ".yml"}:
+    if path.name != HEADER_FILE and path.suffix in {".yaml", ".yml"}:
         return load(path, overrides)
     return parse("", "record", overrides, source=guess_source(path))
 

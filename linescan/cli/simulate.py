@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from linescan.cli.options import ENDLESS
+
 if TYPE_CHECKING:
     from linescan.config.source import Preset
 
 
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder of the new recording.", show_default=False)],
-    lines: Annotated[int, typer.Option(min=1, metavar="N", help="Lines to make.")] = 4096,
+    lines: Annotated[
+        int, typer.Option(min=1, max=ENDLESS, metavar="N", help="Lines to make.")
+    ] = 4096,
     width: Annotated[int, typer.Option(min=64, max=32768, metavar="W", help="Pixels across.")] = (
         2048
     ),
-    seed: Annotated[int, typer.Option(metavar="S", help="The same seed gives the same web.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="S", help="The same seed gives the same web.")
+    ] = 1,
     preset: Annotated[
         str,
         typer.Option(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
-from linescan.config.base import Section
+from linescan.config.base import LONGEST_S, Seconds, Section
 
-ENDPOINT = r"^(tcp://(127\.0\.0\.1|\[::1\]|localhost):(\d+|\*)|ipc://.+)$"
+PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]|\*)"
+"""1 to 65535, or any: ZeroMQ cuts a larger one down to another port without a word."""
+ENDPOINT = rf"^(tcp://(127\.0\.0\.1|\[::1\]|localhost):{PORT}|ipc://.+)$"
 Endpoint = Annotated[str, Field(pattern=ENDPOINT)]
 """A ZeroMQ endpoint on this machine: tcp on the loopback address, or ipc."""
 
@@ -20,11 +22,11 @@ class PublishSection(Section):
     """Switch off to run without sockets."""
     data: Endpoint = "tcp://127.0.0.1:5560"
     """Endpoint of the data socket; ``:*`` takes a free port and says which."""
-    memory_mb: PositiveInt = 512
+    memory_mb: int = Field(default=512, ge=1, le=1_000_000)
     """Most memory for messages that slow subscribers have not fetched, in MB."""
-    wait_for_subscribers: int = Field(default=0, ge=0)
+    wait_for_subscribers: int = Field(default=0, ge=0, le=1000)
     """Start only when so many subscribers are there."""
-    wait_s: PositiveFloat = 60.0
+    wait_s: Seconds = 60.0
     """Give up with an error when they have not come within so many seconds."""
     linger_s: float = Field(default=5.0, ge=0.0, le=600.0)
     """At the end, wait so long for subscribers to fetch what was sent."""
@@ -43,5 +45,5 @@ class OverloadSection(Section):
     """``block`` loses nothing and slows the source; ``drop_oldest`` stays current and counts."""
     queue: int = Field(default=8, ge=1, le=1024)
     """Items that wait in front of each stage, at most."""
-    drain_s: float = Field(default=30.0, ge=0.0)
+    drain_s: float = Field(default=30.0, ge=0.0, le=LONGEST_S)
     """When stopped, finish what is under way within so many seconds, then discard and count."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import types
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,12 +25,15 @@ EXPECTED = {
     "bool_type": "true or false",
     "string_type": "text",
     "path_type": "a path",
+    "finite_number": "a finite number",
+    "missing": "a list such as [252, 252]",
+    "too_long": "a list such as [252, 252]",
     "model_type": "keys and values",
     "model_attributes_type": "keys and values",
-    "greater_than": "a value above {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "a value below {lt}",
-    "less_than_equal": "at most {le}",
+    "greater_than": "a value above {gt:.10g}",
+    "greater_than_equal": "at least {ge:.10g}",
+    "less_than": "a value below {lt:.10g}",
+    "less_than_equal": "at most {le:.10g}",
     "multiple_of": "a multiple of {multiple_of}",
     "literal_error": "{expected}",
     "tuple_type": "a list such as [252, 252]",
@@ -37,10 +41,14 @@ EXPECTED = {
 """What was expected, by pydantic's error type; anything else keeps pydantic's own words."""
 
 
+SCALARS = (bool, int, float, datetime.date)
+"""What YAML makes of text that is not quoted."""
+
+
 def explain(
     name: str,
     tree: yaml.Node | None,
-    overrides: Mapping[tuple[str, ...], str],
+    given: Mapping[tuple[str, ...], str],
     errors: Sequence[ErrorDetails],
 ) -> str:
     """One line for each wrong key.
@@ -48,19 +56,43 @@ def explain(
     Args:
         name: of the file.
         tree: the file's YAML nodes, for line numbers.
-        overrides: the ``a.b=c`` items that were applied, by key.
+        given: what did not come from the file, by key in the order of application: who gave it,
+            such as ``--set a.b=c``.
         errors: what pydantic found.
     """
     by_key: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for error in errors:
         tag = ("type",) if error["type"].startswith("union_tag") else ()
-        by_key.setdefault(_keys(error["loc"] + tag), []).append(error)
-    lines = []
-    for keys, found in by_key.items():
-        override = next((o for k, o in overrides.items() if k[: len(keys)] == keys), None)
-        place = f"--set {override}" if override else f"{name}:{_line(tree, keys)}"
-        lines.append(f"{place}: {_sentence(keys, found)}")
-    return "\n".join(lines)
+        by_key.setdefault(_walk(error["loc"] + tag)[0], []).append(error)
+    return "\n".join(_line(name, tree, given, k, found) for k, found in by_key.items())
+
+
+def _line(
+    name: str,
+    tree: yaml.Node | None,
+    given: Mapping[tuple[str, ...], str],
+    keys: tuple[str, ...],
+    errors: Sequence[ErrorDetails],
+) -> str:
+    """What is wrong with one key, after the place where it was given."""
+    sentence = _sentence(keys, errors)
+    givers = [(k, giver) for k, giver in given.items() if k[: len(keys)] == keys[: len(k)]]
+    if givers:
+        key, giver = givers[-1]
+        raw = giver.partition("=")[2]
+        quoted = f"""--set '{".".join(keys)}="{raw}"'""" if key == keys else "its text"
+        return f"{giver}: {sentence}{_quote(errors[0], quoted)}"
+    # Positions are the only integers: keys are read as text.
+    items = [part for error in errors for part in error["loc"] if isinstance(part, int)]
+    node, line = _find(tree, keys, items[0] if items else None)
+    quoted = f'"{node.value}"' if isinstance(node, yaml.ScalarNode) else ""
+    return f"{name}:{line}: {sentence}{_quote(errors[0], quoted)}"
+
+
+def _quote(error: ErrorDetails, quoted: str) -> str:
+    """What to write where text such as 0123 or yes was taken for a number or a boolean."""
+    is_text = error["type"] in ("string_type", "path_type")
+    return f"; quote it: {quoted}" if is_text and isinstance(error["input"], SCALARS) else ""
 
 
 def _sentence(keys: tuple[str, ...], errors: Sequence[ErrorDetails]) -> str:
@@ -68,8 +100,8 @@ def _sentence(keys: tuple[str, ...], errors: Sequence[ErrorDetails]) -> str:
     dotted = ".".join(keys)
     match first["type"]:
         case "extra_forbidden":
-            return f"unknown key '{dotted}'{_suggest(keys)}"
-        case "missing":
+            return _unknown(keys, first["loc"])
+        case "missing" if not isinstance(first["loc"][-1], int):
             return f"'{dotted}' is missing"
         case "union_tag_not_found" | "union_tag_invalid":
             tags = first.get("ctx", {}).get("expected_tags", "")
@@ -78,39 +110,57 @@ def _sentence(keys: tuple[str, ...], errors: Sequence[ErrorDetails]) -> str:
         case "value_error":
             return f"'{dotted}': {first['ctx']['error']}"
     wanted = " or ".join(dict.fromkeys(_expected(error) for error in errors))
-    return f"'{dotted}': {wanted}, got {first['input']!r}"
+    return f"'{dotted}': expected {wanted}, got {first['input']!r}"
 
 
 PATTERNS = {
     CAMERA: "a name of letters, digits, '.', '_' and '-', such as web-1",
-    ENDPOINT: "an endpoint on this machine, such as tcp://127.0.0.1:5560 or ipc:///run/linescan",
+    ENDPOINT: "an endpoint on this machine, with a port up to 65535, such as "
+    "tcp://127.0.0.1:5560 or ipc:///run/linescan",
 }
 """What a pattern stands for, in words."""
 
 
 def _expected(error: ErrorDetails) -> str:
     if error["type"] == "string_pattern_mismatch":
-        return f"expected {PATTERNS[error['ctx']['pattern']]}"
+        return PATTERNS[error["ctx"]["pattern"]]
     known = EXPECTED.get(error["type"])
-    return f"expected {known.format(**error.get('ctx', {}))}" if known else error["msg"]
+    if known:
+        return known.format(**error.get("ctx", {}))
+    return error["msg"].removeprefix("Input should be ")
 
 
-def _keys(loc: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Pydantic's location as keys of the file: without union tags and positions in lists."""
+def _unknown(keys: tuple[str, ...], loc: tuple[int | str, ...]) -> str:
+    """What is said of a key that is not known where it stands."""
+    key, here = keys[-1], list(_walk(loc)[1].model_fields)
+    kind = loc[1] if len(loc) == 3 and keys[0] == "source" else None
+    if kind and any(key in model.model_fields for model in _source_models().values()):
+        return f"source type {kind} has no key '{key}'; it has: {', '.join(here)}"
+    close = difflib.get_close_matches(key, here, n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(here)}"
+    return f"unknown key '{'.'.join(keys)}'; {hint}"
+
+
+def _walk(loc: Sequence[int | str]) -> tuple[tuple[str, ...], type[BaseModel]]:
+    """Pydantic's location as keys of the file, and the section that holds the last of them.
+
+    Union tags and positions in lists are left out.
+    """
     keys: list[str] = []
-    models: list[type[BaseModel]] = [Config]
-    for part in map(str, loc):
-        if keys == ["source"] and part in _source_models():
-            models = [_source_models()[part]]
+    holder: type[BaseModel] = Config
+    inside: type[BaseModel] | None = Config
+    for at, part in enumerate(map(str, loc)):
+        if at == 1 and keys == ["source"] and part in _source_models():
+            inside = _source_models()[part]
             continue
-        if not models:
+        if inside is None:
             break
         keys.append(part)
-        models = list(_models(models[0], part))
-    return tuple(keys)
+        holder, inside = inside, next(_models(inside, part), None)
+    return tuple(keys), holder
 
 
-def _models(model: type[BaseModel], key: str) -> Iterator[type[Any]]:
+def _models(model: type[BaseModel], key: str) -> Iterator[type[BaseModel]]:
     """The models that a key of a model may hold."""
     field = model.model_fields.get(key)
     pending: list[Any] = [field.annotation] if field else []
@@ -126,27 +176,19 @@ def _source_models() -> dict[str, type[BaseModel]]:
     return {m.model_fields["type"].default: m for m in _models(Config, "source")}
 
 
-def _line(node: yaml.Node | None, keys: tuple[str, ...]) -> int:
-    """Line of the deepest of ``keys`` that the file holds, from 1."""
+def _find(
+    node: yaml.Node | None, keys: tuple[str, ...], item: int | None
+) -> tuple[yaml.Node | None, int]:
+    """Deepest node of ``keys`` (of its ``item``, where it is a list), and its line, from 1."""
     line = 1
     for key in keys:
         if not isinstance(node, yaml.MappingNode):
-            break
+            return None, line
         found = next((pair for pair in node.value if pair[0].value == key), None)
         if found is None:
-            break
+            return None, line
         line, node = found[0].start_mark.line + 1, found[1]
-    return line
-
-
-def _suggest(keys: tuple[str, ...]) -> str:
-    known: set[str] = set()
-    models: list[type[BaseModel]] = [Config]
-    for key in keys[:-1]:
-        models = [child for model in models for child in _models(model, key)]
-    ordered = [key for model in models for key in model.model_fields]
-    known.update(ordered)
-    close = difflib.get_close_matches(keys[-1], sorted(known), n=1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known here: {', '.join(dict.fromkeys(ordered))}"
+    if item is not None and isinstance(node, yaml.SequenceNode) and item < len(node.value):
+        node = node.value[item]
+        line = node.start_mark.line + 1
+    return node, line

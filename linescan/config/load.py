@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from linescan.config.document import read
 from linescan.config.explain import explain
 from linescan.config.root import Config
 from linescan.config.source import Source
@@ -57,48 +57,52 @@ def parse(
     Raises:
         ConfigError: the text is no YAML, or breaks the schema.
     """
-    try:
-        data = yaml.safe_load(text)
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        text = " ".join(str(error).replace("<unicode string>", name).split())
-        raise ConfigError(f"{name}: not valid YAML: {text}") from error
+    tree, data = read(text, name, lambda line: f"{name}:{line}")
     if data is None:
         data = {}
     if not isinstance(data, dict):
         raise ConfigError(f"{name}: expected keys such as 'camera:' and 'source:' at the top")
     if folder is not None:
-        _resolve_paths(data, folder)
+        _change_paths(data, lambda value: os.path.normpath(folder / _home(value)))
+    given: dict[tuple[str, ...], str] = {}
     if source is not None:
         data["source"] = source.model_dump()
-    applied: dict[tuple[str, ...], str] = {}
+        given["source",] = "the command line"
     for item in overrides:
         keys, value = _override(item)
         _put(data, keys, value)
-        applied[keys] = item
+        given.pop(keys, None)  # The last one wins, also in messages.
+        given[keys] = f"--set {item}"
+    _change_paths(data, _home)
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(explain(name, tree, applied, error.errors())) from error
+        raise ConfigError(explain(name, tree, given, error.errors())) from error
 
 
-def _resolve_paths(data: Mapping[str, Any], folder: Path) -> None:
+def _home(path: str) -> str:
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:  # ~name of nobody: taken as written, and missed where it is opened.
+        return path
+
+
+def _change_paths(data: Mapping[str, Any], change: Callable[[str], str]) -> None:
     for section, key in PATHS:
         part: Any = data.get(section)
         value = part.get(key) if isinstance(part, dict) else None
-        if not isinstance(value, str) or (key == "model" and not value.endswith(".onnx")):
+        if not isinstance(value, str) or not value.strip():
             continue
-        part[key] = os.path.normpath(folder / Path(value).expanduser())
+        if key != "model" or value.endswith(".onnx"):
+            part[key] = change(value)
 
 
 def _override(item: str) -> tuple[tuple[str, ...], Any]:
     key, equals, value = item.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set {item}: expected key=value, such as frame.lines=1024")
-    try:
-        return tuple(key.strip().split(".")), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {item}: the value is not valid YAML: {error}") from error
+    name = f"--set {item}"
+    return tuple(key.strip().split(".")), read(value, name, lambda _: name)[1]
 
 
 def _put(data: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:

@@ -7,13 +7,11 @@ from typing import Annotated, Literal
 from pydantic import (
     Field,
     NonNegativeFloat,
-    NonNegativeInt,
     PositiveFloat,
-    PositiveInt,
     model_validator,
 )
 
-from linescan.config.base import Section
+from linescan.config.base import MOST_LINES, Extent, Section
 
 ModelSide = Annotated[int, Field(ge=28, le=4088, multiple_of=14)]
 """A side of the model's input: the patch size of 14 must divide it."""
@@ -25,12 +23,15 @@ def check_overlap(lines: int, overlap: int) -> None:
         raise ValueError(f"overlap {overlap} is more than half of lines {lines}")
 
 
+Overlap = Annotated[int, Field(ge=0, le=MOST_LINES // 2)]
+
+
 class FrameSection(Section):
     """How lines become frames."""
 
-    lines: PositiveInt | Literal["auto"] = "auto"
+    lines: Extent | Literal["auto"] = "auto"
     """Rows of a frame; ``auto`` takes as many as the web has pixels across, at most 4096."""
-    overlap: NonNegativeInt | Literal["auto"] = "auto"
+    overlap: Overlap | Literal["auto"] = "auto"
     """Rows that a frame shares with the one before; ``auto`` takes a sixteenth of its rows."""
     last: Literal["pad", "drop", "short"] = "pad"
     """A last frame that is not full: pad it with invalid rows, drop it, or send it short."""
@@ -66,7 +67,7 @@ class DepthSection(Section):
     """Arithmetic of the engine; bf16 is for OpenVINO on CPUs that have it."""
     size: tuple[ModelSide, ModelSide] | Literal["auto"] = "auto"
     """Rows and columns of the model's input, multiples of 14; ``auto`` takes the model's own."""
-    threads: PositiveInt | None = None
+    threads: int | None = Field(default=None, ge=1, le=1024)
     """CPU threads of the engine; all cores where not given."""
 
 
@@ -101,7 +102,7 @@ class SegmentationSection(Section):
     """An object reaches out to where depth falls below this share of the threshold; 1 = off."""
     open_px: int = Field(default=3, ge=0, le=99)
     """Diameter of the morphological opening, in pixels of the depth map; 0 or 1 = off."""
-    min_area_px: int = Field(default=40, ge=1)
+    min_area_px: int = Field(default=40, ge=1, le=MOST_LINES**2)
     """Least area of an object, in pixels of the depth map."""
     max_objects: int = Field(default=1000, ge=1, le=65534)
     """Most objects of a frame; the largest are kept."""

@@ -5,12 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat
 
-from linescan.config.base import Section
+from linescan.config.base import ENDLESS, Extent, LineRate, Section
+
+
+def _named(path: object) -> object:
+    """Refuse what names no file: pathlib would take '' for the current folder."""
+    if isinstance(path, str) and (not path.strip() or "\0" in path):
+        raise ValueError(f"expected a path, got {path!r}")
+    return path
+
 
 Preset = Literal["mixed", "parts", "surface", "print"]
-Rate = PositiveFloat | Literal["max"]
+Rate = LineRate | Literal["max"]
+FilePath = Annotated[Path, BeforeValidator(_named)]
 
 
 class Pitch(Section):
@@ -27,7 +36,7 @@ class RecordingSource(Section):
 
     type: Literal["recording"] = "recording"
     """Play a recorded scan."""
-    path: Path
+    path: FilePath
     """Folder of the recording (the one that holds recording.yaml)."""
     rate: Rate = "max"
     """Lines per second, or ``max`` for as fast as possible."""
@@ -42,7 +51,7 @@ class ImagesSource(Section):
 
     type: Literal["images"] = "images"
     """Play image files."""
-    path: Path
+    path: FilePath
     """An image file (PNG, TIFF, BMP, JPEG; 8 or 16 bit), or a folder of them."""
     rate: Rate = "max"
     """Lines per second, or ``max`` for as fast as possible."""
@@ -50,7 +59,7 @@ class ImagesSource(Section):
     """Start again at the end, with line numbers that go on."""
     skip_bad: bool = False
     """Count images that cannot be read as lost instead of stopping."""
-    block_lines: PositiveInt = 256
+    block_lines: Extent = 256
     """Rows that are given at once; the last ones of an image may be fewer."""
     bits: int | None = Field(default=None, ge=1, le=16)
     """Bits of a pixel value that are in use, such as 12 in 16-bit files; the file's own if not."""
@@ -65,13 +74,13 @@ class SimulatedSource(Section):
     """Stream a simulated web."""
     preset: Preset = "mixed"
     """What lies on the web."""
-    seed: int = 1
+    seed: NonNegativeInt = 1
     """The same seed gives the same web, for ever."""
-    width: PositiveInt = 2048
+    width: int = Field(default=2048, ge=1, le=32768)
     """Pixels across the web."""
-    block_lines: PositiveInt = 256
+    block_lines: int = Field(default=256, ge=1, le=8192)
     """Lines per block."""
-    lines: PositiveInt | None = None
+    lines: int | None = Field(default=None, ge=1, le=ENDLESS)
     """End after so many lines; endless where not given."""
     rate: Rate = "max"
     """Lines per second, or ``max`` for as fast as possible."""
@@ -86,7 +95,7 @@ class Device(Section):
     """Model name."""
     user_name: str | None = None
     """User-defined name."""
-    index: int = Field(default=0, ge=0)
+    index: NonNegativeInt = 0
     """Position among those that match, from 0."""
 
 
@@ -95,15 +104,15 @@ class GenicamSource(Section):
 
     type: Literal["genicam"] = "genicam"
     """Acquire from a camera."""
-    producer: Path
+    producer: FilePath
     """The GenTL producer file (.cti) of the camera's or grabber's vendor."""
     device: Device = Device()
     """Which camera."""
-    width: PositiveInt | None = None
+    width: Extent | None = None
     """Pixels across; the camera's own setting where not given."""
-    block_lines: PositiveInt | None = None
+    block_lines: Extent | None = None
     """Lines per buffer (feature Height); the camera's own setting where not given."""
-    line_rate_hz: PositiveFloat | None = None
+    line_rate_hz: LineRate | None = None
     """Lines per second (feature AcquisitionLineRate); the camera's own where not given."""
     pixel_format: Literal["Mono8", "Mono10", "Mono12", "Mono16"] | None = None
     """Pixel format; the camera's own setting where not given."""

@@ -181,7 +181,7 @@ def test_any_damage_balances(data: st.DataObject) -> None:
 
 def test_stop_ends_the_wait_for_a_slow_line(tmp_path: Path) -> None:
     path = record(tmp_path / "scan", ITEMS)
-    source = player(path, rate=0.001)  # the first block is due in hours
+    source = player(path, rate=0.01)  # the first block is due in minutes
     given: list[LineBlock | Loss] = []
     captured: list[object] = []
     source.open(captured.append)
