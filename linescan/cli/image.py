@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -45,7 +46,7 @@ def image(
     settings = _settings(config, list(overrides or ()), files[0])
     bad = 0
     with _Inspector(settings) as inspector:
-        for file in files:
+        for file, stem in zip(files, _stems(files), strict=True):
             try:
                 frame, bits = _read(file)
             except SourceError as error:
@@ -53,7 +54,7 @@ def image(
                 bad += 1
                 continue
             inspection = inspector.inspect(frame, bits)
-            names = _save(out, _stem(file, files), inspection)
+            names = _save(out, stem, inspection)
             count = len(inspection.segmentation.objects) if inspection.segmentation else 0
             typer.echo(f"{file}: {count} objects; {', '.join(names)}")
     raise typer.Exit(BAD_INPUT if bad else OK)
@@ -145,7 +146,15 @@ def _save(out: Path, stem: str, inspection: Inspection) -> list[str]:
     return [path.name for path in paths]
 
 
-def _stem(file: Path, files: list[Path]) -> str:
-    """The file's name without its ending, or with it where another file has the same."""
-    twins = sum(other.stem == file.stem for other in files)
-    return file.stem if twins == 1 else file.name.replace(".", "_")
+def _stems(files: list[Path]) -> list[str]:
+    """The files' names without endings; with endings, then numbered, where two are the same."""
+    count = Counter(file.stem for file in files)
+    stems: dict[str, None] = {}  # in order
+    for file in files:
+        stem = name = file.stem if count[file.stem] == 1 else file.name.replace(".", "_")
+        number = 1
+        while stem in stems:
+            number += 1
+            stem = f"{name}_{number}"
+        stems[stem] = None
+    return list(stems)

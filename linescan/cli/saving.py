@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 from linescan.errors import LinescanError
 from linescan.pictures import save_inspection
@@ -10,7 +11,7 @@ from linescan.protocol import ImageMessage, InspectionMessage, Message
 
 
 class FrameSaver:
-    """Writes pictures of each frame into a folder.
+    """Writes pictures of each frame into a folder, the last ones when its context ends.
 
     The image follows its inspection under the same sequence number; where it was missed, the
     pictures are made without it. At most one inspection a camera waits.
@@ -19,6 +20,19 @@ class FrameSaver:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._waiting: dict[str, InspectionMessage] = {}
+
+    @property
+    def waits(self) -> bool:
+        """Whether an inspection waits for its image."""
+        return bool(self._waiting)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write what still waits."""
+        for camera in list(self._waiting):
+            self._write_without_image(camera)
 
     def take(self, message: Message) -> None:
         """Take note of a message; writes once inspection and image are there."""
@@ -31,11 +45,6 @@ class FrameSaver:
                 return
             same = (inspection.epoch, inspection.seq) == (message.epoch, message.seq)
             self._write(inspection, message if same else None)
-
-    def finish(self) -> None:
-        """Write what still waits."""
-        for camera in list(self._waiting):
-            self._write_without_image(camera)
 
     def _write_without_image(self, camera: str) -> None:
         if (inspection := self._waiting.pop(camera, None)) is not None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
 from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
-from linescan.client import Subscriber
+from linescan.client import Subscriber, SubscribeTimeoutError
 from linescan.protocol import (
     EndEvent,
     FrameMessage,
@@ -21,6 +22,12 @@ from linescan.protocol import (
     Message,
     ObjectsMessage,
 )
+
+if TYPE_CHECKING:
+    from linescan.cli.saving import FrameSaver
+
+IMAGE_WAIT_S: Final = 2.0
+"""After the last of --count messages, the longest wait for the image of its frame."""
 
 
 def subscribe(
@@ -73,16 +80,21 @@ def subscribe(
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     given = 0
     interrupted = False
-    with Subscriber(
+    subscriber = Subscriber(
         endpoint, sorted(received), camera=camera, latest=latest, follow=follow, timeout_s=timeout
-    ) as subscriber:
+    )
+    with subscriber, _saver(save) as saver:
         try:
-            for message in _saved(subscriber, save) if save else subscriber:
+            for message in subscriber:
+                if saver:
+                    saver.take(message)
                 if message.kind not in wanted:
                     continue
                 typer.echo(json.dumps(dict(message.header)) if as_json else _line(message))
                 given += 1
                 if given == count:
+                    if saver:
+                        _take_images(subscriber, saver)
                     break
         except KeyboardInterrupt:
             interrupted = True
@@ -96,17 +108,25 @@ def subscribe(
     raise typer.Exit(UNBALANCED if lost else OK)
 
 
-def _saved(subscriber: Subscriber, folder: Path) -> Iterator[Message]:
-    """Pass messages on; write the pictures of each frame once its image is there."""
+def _saver(folder: Path | None) -> AbstractContextManager[FrameSaver | None]:
+    if folder is None:
+        return nullcontext()
     from linescan.cli.saving import FrameSaver
 
-    saver = FrameSaver(folder)
-    try:
-        for message in subscriber:
+    return FrameSaver(folder)
+
+
+def _take_images(subscriber: Subscriber, saver: FrameSaver) -> None:
+    """Read on for the images of the inspections that wait, where they come soon."""
+    deadline = time.monotonic() + IMAGE_WAIT_S
+    while saver.waits and (left := deadline - time.monotonic()) > 0:
+        subscriber.timeout_s = left
+        try:
+            message = next(subscriber)
+        except (StopIteration, SubscribeTimeoutError):
+            return
+        if message.kind is Kind.IMAGE:
             saver.take(message)
-            yield message
-    finally:
-        saver.finish()
 
 
 def _line(message: Message) -> str:

@@ -62,6 +62,7 @@ class Subscriber:
         missed: messages that were published and did not arrive.
         skipped: messages that ``latest`` passed over.
         malformed: messages that do not follow the protocol.
+        timeout_s: as given; may be changed between two messages.
         start: the last ``start`` event.
         end: the last ``end`` event.
 
@@ -90,7 +91,7 @@ class Subscriber:
         self.start: StartEvent | None = None
         self.end: EndEvent | None = None
         self._latest = latest
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._follow = follow
         self._on_gap = on_gap
         self._verify = verify
@@ -131,7 +132,7 @@ class Subscriber:
         while not self._ready:
             if self._done or self._connection.closed:
                 raise StopIteration
-            frames = self._connection.receive(self._timeout_s)
+            frames = self._connection.receive(self.timeout_s)
             if self._latest:
                 self._take_latest(frames)
             elif (message := self._take(frames, verify=self._verify)) is not None:

@@ -61,9 +61,9 @@ def test_a_run_that_ended_by_a_crash_does_not_keep_the_next_one_from_ending(raw:
     with Subscriber(raw.endpoint, timeout_s=10) as results:
         raw.greet("web-1", "web-2")
         with contextlib.suppress(TimeoutError):
-            results._timeout_s = 0.2
+            results.timeout_s = 0.2
             next(results)
-        results._timeout_s = 10
+        results.timeout_s = 10
         raw.wait_for_events(2)
         raw.send(*message(0, epoch="d"))
         raw.send(*message(0, camera="web-2"))
@@ -85,9 +85,9 @@ def test_two_cameras_end_when_both_have_ended(raw: Raw) -> None:
     with Subscriber(raw.endpoint, timeout_s=10) as results:
         raw.greet("web-1", "web-2")
         with contextlib.suppress(TimeoutError):
-            results._timeout_s = 0.2
+            results.timeout_s = 0.2
             next(results)
-        results._timeout_s = 10
+        results.timeout_s = 10
         raw.wait_for_events(2)
         for camera in ("web-1", "web-2"):
             raw.send(*message(0, camera=camera))
@@ -102,11 +102,11 @@ def test_a_stopped_publisher_goes_on_where_it_was() -> None:
         pipeline.tell("wait", "frame")
         assert next(results).seq == 0
         os.kill(pipeline.process.pid, signal.SIGSTOP)
-        results._timeout_s = 0.2
+        results.timeout_s = 0.2
         with pytest.raises(SubscribeTimeoutError, match="nothing comes from"):
             next(results)
         os.kill(pipeline.process.pid, signal.SIGCONT)
-        results._timeout_s = 10
+        results.timeout_s = 10
         pipeline.tell("frame")
         assert next(results).seq == 1
 
