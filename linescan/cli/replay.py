@@ -69,12 +69,25 @@ def replay(
     if config:
         read = load(config, settings, source)
     else:
-        read = parse(f"camera: {json.dumps(_camera(source))}", "replay", settings, source=source)
+        named = any(item.partition("=")[0].strip() == "camera" for item in settings)
+        text = "" if named else f"camera: {json.dumps(_camera(source))}"
+        read = parse(text, "replay", settings, source=source)
     play(read, limit_s=duration, lines=lines, summary=summary, verbose=verbose)
 
 
 def _camera(source: RecordingSource | ImagesSource) -> str:
     """The camera that the lines came from, where that is known."""
+    from linescan.errors import ProtocolError, SourceError
+    from linescan.protocol import check_camera
     from linescan.recording import Recording
+    from linescan.recording.header import HEADER_FILE
 
-    return Recording.open(source.path).header.camera if source.type == "recording" else "web-1"
+    if source.type != "recording":
+        return "web-1"
+    recording = Recording.open(source.path)
+    try:
+        return check_camera(recording.header.camera)
+    except ProtocolError as error:
+        raise SourceError(
+            f"{recording.path / HEADER_FILE}: {error}; give it another with --set camera=NAME"
+        ) from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -165,3 +167,19 @@ def test_verify_reads_a_summary(linescan: Run, recording: Path, tmp_path: Path) 
     result = linescan("verify", summary)
     assert result.code == 1
     assert "7 captured lines were neither published nor reported lost" in result.err
+
+
+def test_a_recording_of_a_camera_whose_name_cannot_be_published(
+    linescan: Run, recording: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "web"
+    shutil.copytree(recording, folder)
+    header = folder / "recording.yaml"
+    named = re.sub(r"(?m)^camera: .*$", "camera: Line 1", header.read_text())
+    header.write_text(named)
+    refused = linescan("replay", folder, *FRAMES_ONLY, *SILENT)
+    assert refused.code == 2
+    assert f"error: {header}: camera name 'Line 1'" in refused.err
+    assert "--set camera=" in refused.err
+    renamed = linescan("replay", folder, *FRAMES_ONLY, *SILENT, "--set", "camera=line-1")
+    assert renamed.code == 0, renamed.err
