@@ -6,10 +6,16 @@ Only typer and rich are imported at start; each command imports what it needs wh
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 import linescan
 from linescan.cli import config, image, model, record, replay, run, simulate, subscribe, verify
@@ -30,8 +36,82 @@ EXTRAS = {
 }
 """Which extra brings a module that a command may lack."""
 
+
+class _Commands(TyperGroup):
+    """All commands. Typer itself would end Ctrl-C without a word, and a closed pipe with 1."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments."""
+        with _ends_clearly():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        with _ends_clearly():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _ends_clearly() -> Iterator[None]:
+    """What ends a command early becomes one sentence and an exit code, not a traceback."""
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    with _interrupts() as interrupted:
+        try:
+            yield
+        except KeyboardInterrupt:
+            errors.print("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # The reader of a pipe has left. What it did not read must not fail at exit, too.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(INTERRUPTED) from None
+        except (LinescanError, ImportError) as error:
+            if _is_import(error) and interrupted():
+                errors.print("interrupted")
+                raise typer.Exit(INTERRUPTED) from None
+            errors.print(f"[bold red]error:[/] {_escape(_explain(error))}")
+            raise typer.Exit(BAD_INPUT) from None
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Tells whether Ctrl-C came, also where the code that it met made another error of it."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+
+    def came() -> bool:
+        try:
+            return signal.SIGINT in os.read(reader, 4096)
+        except BlockingIOError:
+            return False
+
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield came
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(reader)
+        os.close(writer)
+
+
+def _is_import(error: Exception) -> bool:
+    return isinstance(error, ImportError) or isinstance(error.__cause__, ImportError)
+
+
+def _explain(error: Exception) -> str:
+    """The error's sentence; an import that is nobody's missing package is raised again."""
+    if isinstance(error, LinescanError):
+        return str(error)
+    extra = EXTRAS.get((getattr(error, "name", None) or "").partition(".")[0])
+    if extra is None or not isinstance(error, ModuleNotFoundError):
+        raise error
+    return f"this needs the package '{error.name}'; {install_hint(extra)}"
+
+
 app = typer.Typer(
     name="linescan",
+    cls=_Commands,
     help="Line-scan camera pipeline: lines in, depth maps, masks and objects out over ZeroMQ.",
     epilog="Start with: linescan replay sim_data/parts   and, in a second terminal: "
     "linescan subscribe tcp://127.0.0.1:5560",
@@ -69,26 +149,8 @@ app.add_typer(config.app, name="config")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one sentence, not in a traceback."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    try:
-        app()
-    except LinescanError as error:
-        errors.print(f"[bold red]error:[/] {_escape(str(error))}")
-        sys.exit(BAD_INPUT)
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        hint = _escape(install_hint(extra))
-        errors.print(f"[bold red]error:[/] this needs the package '{error.name}'; {hint}")
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        errors.print("interrupted")
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has left: nothing more to say to it
-        sys.exit(INTERRUPTED)
+    """Run the command line."""
+    app()
 
 
 def _escape(text: str) -> str:

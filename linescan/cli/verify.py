@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from linescan.cli.exits import OK, UNBALANCED
+from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
 from linescan.errors import LinescanError
 
 
@@ -34,18 +34,23 @@ def verify(
 
     On a live stream it adds up what really arrived, from [bold]start[/] to [bold]end[/], and holds
     it against the pipeline's own account; it must be there before the run starts (see
-    [bold]--wait-subscribers[/]). The exit code is 0 only if the account balances.
+    [bold]--wait-subscribers[/]). The exit code is 0 only if the account balances. Where the
+    stream breaks off, or with Ctrl-C, it says what can be said of what came until then.
 
     Example: [bold]linescan verify tcp://127.0.0.1:5560[/]
     """
-    findings = (
-        _verify_stream(what, camera, timeout) if "://" in what else _verify_summary(Path(what))
-    )
+    interrupted = False
+    if "://" in what:
+        findings, interrupted = _verify_stream(what, camera, timeout)
+    else:
+        findings = _verify_summary(Path(what))
     if not findings:
         typer.echo("balanced: every captured line was published or lost for a stated cause")
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     for finding in findings:
         errors.print(f"[bold red]not balanced:[/] {finding}")
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(UNBALANCED if findings else OK)
 
 
@@ -74,17 +79,32 @@ def _print_account(captured: int, published: int, lost: dict[str, int]) -> None:
     typer.echo(f"{captured} lines captured, {published} published, lost: {causes}")
 
 
-def _verify_stream(endpoint: str, camera: str | None, timeout: float | None) -> list[str]:
-    from linescan.client import StreamAudit, Subscriber
+def _verify_stream(
+    endpoint: str, camera: str | None, timeout: float | None
+) -> tuple[list[str], bool]:
+    """What is wrong with the stream, and whether Ctrl-C ended it."""
+    from linescan.client import StreamAudit, Subscriber, SubscribeTimeoutError
 
     audits: dict[str, StreamAudit] = {}
+    findings: list[str] = []
+    interrupted = False
     kinds = ("inspection", "event")
     with Subscriber(endpoint, kinds, camera=camera, timeout_s=timeout) as subscriber:
-        for message in subscriber:
-            audits.setdefault(message.camera, StreamAudit()).feed(message)
-    findings = [] if audits else ["nothing was received"]
+        try:
+            for message in subscriber:
+                audits.setdefault(message.camera, StreamAudit()).feed(message)
+        except SubscribeTimeoutError as error:
+            if not audits:
+                raise
+            findings.append(str(error))
+        except KeyboardInterrupt:
+            if not audits:
+                raise
+            interrupted = True
+    if not audits:
+        findings.append("nothing was received")
     for name, audit in audits.items():
         result = audit.result()
         typer.echo(f"{name}: {result.explain().splitlines()[0]}")
         findings += [f"{name}: {finding}" for finding in result.findings]
-    return findings
+    return findings, interrupted
