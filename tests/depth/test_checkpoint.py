@@ -144,7 +144,7 @@ def test_a_missing_package_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, checkpoint: Path, tmp_path: Path, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ModelError, match=r"pip install 'linescan\[export\]'") as error:
+    with pytest.raises(ModelError, match=r"pip install '\.\[export\]'") as error:
         export(checkpoint, tmp_path / "x.onnx")
     assert package in str(error.value)
 
