@@ -83,9 +83,10 @@ def _signals(pipeline: Pipeline) -> Iterator[list[int]]:
 
     def stop(number: int, _: FrameType | None) -> None:
         received.append(number)
-        if not pipeline.started:  # nothing to drain yet
-            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(OK)
         name = signal.Signals(number).name
+        if not pipeline.started:
+            pipeline.stop(name)  # native code that loads a model may swallow the exception
+            raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(OK)
         log.warning("%s: %s", name, "ending" if len(received) == 1 else "discarding what is left")
         pipeline.stop(name)
 
