@@ -45,7 +45,7 @@ check: $(VENV)/.dev ## lint, types, layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff check --fix

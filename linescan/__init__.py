@@ -5,10 +5,11 @@ Importing this package loads nothing heavy: ``linescan.Subscriber`` needs numpy 
 
 from typing import TYPE_CHECKING
 
+from linescan.version import __version__
+
 if TYPE_CHECKING:
     from linescan.client.subscriber import Subscriber as Subscriber
 
-__version__ = "0.1.0"
 __all__ = ["Subscriber", "__version__"]
 
 

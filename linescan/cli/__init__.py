@@ -17,10 +17,10 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-import linescan
 from linescan.cli import config, image, model, record, replay, run, simulate, subscribe, verify
 from linescan.cli.exits import BAD_INPUT, INTERRUPTED
 from linescan.errors import LinescanError, install_hint
+from linescan.version import __version__
 
 EXTRAS = {
     "cv2": "cpu",
@@ -124,7 +124,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"linescan {linescan.__version__}")
+        typer.echo(f"linescan {__version__}")
         raise typer.Exit
 
 

@@ -17,12 +17,12 @@ from typing import Final
 
 import zmq
 
-from linescan import __version__
 from linescan.errors import PublishError
 from linescan.protocol import Buffer, Kind, encode_welcome, topic
 from linescan.publishing.budget import MemoryBudget
 from linescan.publishing.outlet import Outlet
 from linescan.publishing.subscriptions import Subscriptions
+from linescan.version import __version__
 
 log = logging.getLogger(__name__)
 

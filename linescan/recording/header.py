@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
-import linescan
 from linescan.config.base import Section
 from linescan.config.source import Pitch
 from linescan.errors import SourceError
+from linescan.version import __version__
 
 HEADER_FILE = "recording.yaml"
 VERSION = 1
@@ -26,7 +26,7 @@ def _now() -> str:
 class Provenance(Section):
     """Where a recording comes from."""
 
-    software: str = Field(default_factory=lambda: f"linescan {linescan.__version__}")
+    software: str = Field(default_factory=lambda: f"linescan {__version__}")
     """Name and version of the software that wrote it."""
     source: str = ""
     """What the lines were taken from, in words."""
