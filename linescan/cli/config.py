@@ -10,7 +10,11 @@ import typer
 
 from linescan.cli.options import Overrides
 
-app = typer.Typer(help="Check a configuration file, print its JSON schema.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check a configuration file, print its JSON schema.",
+    epilog="Example: linescan config check configs/replay.yaml",
+    no_args_is_help=True,
+)
 
 
 @app.command(epilog="Example: linescan config check configs/replay.yaml --set frame.lines=1024")

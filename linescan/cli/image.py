@@ -13,7 +13,7 @@ import typer
 
 from linescan.cli.exits import BAD_INPUT, OK
 from linescan.cli.options import Overrides
-from linescan.errors import SourceError
+from linescan.errors import LinescanError, SourceError
 
 if TYPE_CHECKING:
     from linescan.config import Config
@@ -44,6 +44,10 @@ def image(
 
     set_up_logging(Console(stderr=True), verbose=False)
     settings = _settings(config, list(overrides or ()), files[0])
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LinescanError(f"{out}: cannot be the folder of pictures: {error.strerror}") from error
     bad = 0
     with _Inspector(settings) as inspector:
         for file, stem in zip(files, _stems(files), strict=True):
@@ -64,20 +68,21 @@ class _Inspector(ExitStack):
     """Depth and objects of single frames; keeps the engine while size and bit depth stay."""
 
     def __init__(self, config: Config) -> None:
+        from linescan.depth import read_card
+
         super().__init__()
         self._config = config
+        self._card = read_card(config.depth.model)
         self._stages: list[Stage[Any, Any]] = []
         self._key: tuple[tuple[int, int], int] | None = None
 
     def inspect(self, frame: Frame, bits: int) -> Inspection:
         """Run one frame through depth and segmentation."""
-        from linescan.depth import read_card
         from linescan.pipeline.chain import through
 
-        depth = self._config.depth
-        size = depth.size
+        size = self._config.depth.size
         if size == "auto":
-            size = read_card(depth.model).fit(*frame.pixels.shape)
+            size = self._card.fit(*frame.pixels.shape)
         if self._key != (size, bits):
             self._open(size, bits)
         (inspection,) = through(self._stages, frame)

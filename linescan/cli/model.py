@@ -9,7 +9,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-app = typer.Typer(help="List depth models, export a checkpoint to ONNX.", no_args_is_help=True)
+app = typer.Typer(
+    help="List depth models, export a checkpoint to ONNX.",
+    epilog="Example: linescan model export small",
+    no_args_is_help=True,
+)
 
 
 @app.command("list", epilog="Example: linescan model list")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linescan.cli.exits import INTERRUPTED, OK
 from linescan.cli.options import Duration, Lines, Overrides
 
 if TYPE_CHECKING:
@@ -53,11 +54,12 @@ def record(
         opened = LimitedSource(opened, lines)
     opened.open(_ignore)
     try:
-        with _ends(opened, duration):
+        with _ends(opened, duration) as received:
             kept, lost = _write(opened, config.camera, out, overwrite=overwrite)
     finally:
         opened.close()
     typer.echo(f"{out}: {kept} lines recorded, {lost} lost")
+    raise typer.Exit(INTERRUPTED if signal.SIGINT in received else OK)
 
 
 def _keep_the_source(config: Config, out: Path) -> None:
@@ -103,10 +105,16 @@ def _write(source: Source, camera: str, out: Path, *, overwrite: bool) -> tuple[
 
 
 @contextmanager
-def _ends(source: Source, duration: float | None) -> Iterator[None]:
-    """Ctrl-C, SIGTERM or the time limit end the source; what it gave is kept."""
+def _ends(source: Source, duration: float | None) -> Iterator[list[int]]:
+    """Ctrl-C, SIGTERM or the time limit end the source; what it gave is kept.
 
-    def stop(*_: object) -> None:
+    Yields:
+        The signals that came.
+    """
+    received: list[int] = []
+
+    def stop(number: int = 0, _: object = None) -> None:
+        received.append(number)
         source.stop()
 
     before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
@@ -115,7 +123,7 @@ def _ends(source: Source, duration: float | None) -> Iterator[None]:
         timer.daemon = True
         timer.start()
     try:
-        yield
+        yield received
     finally:
         if timer:
             timer.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Self
 
@@ -14,12 +15,15 @@ class FrameSaver:
     """Writes pictures of each frame into a folder, the last ones when its context ends.
 
     The image follows its inspection under the same sequence number; where it was missed, the
-    pictures are made without it. At most one inspection a camera waits.
+    pictures are made without it. At most one inspection a camera waits. A run never overwrites the
+    pictures of another one: its files begin with the camera's name, or with ``NAME-2`` and so on
+    where the folder holds such files already.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._waiting: dict[str, InspectionMessage] = {}
+        self._runs: dict[str, tuple[str, str]] = {}
 
     @property
     def waits(self) -> bool:
@@ -55,7 +59,7 @@ class FrameSaver:
             raise LinescanError("the pipeline publishes no depth: there are no pictures to save")
         save_inspection(
             self._folder,
-            f"{inspection.camera}_{inspection.seq:06d}",
+            f"{self._run_name(inspection)}_{inspection.seq:06d}",
             depth=inspection.depth_map,
             labels=inspection.labels,
             objects=inspection.objects,
@@ -67,3 +71,13 @@ class FrameSaver:
             camera=inspection.camera,
             seq=inspection.seq,
         )
+
+    def _run_name(self, inspection: InspectionMessage) -> str:
+        """What the files of the inspection's run begin with."""
+        camera = inspection.camera
+        epoch, name = self._runs.get(camera, ("", camera))
+        if epoch != inspection.epoch:
+            names = itertools.chain([camera], (f"{camera}-{n}" for n in itertools.count(2)))
+            name = next(n for n in names if not any(self._folder.glob(f"{n}_*_depth.png")))
+            self._runs[camera] = (inspection.epoch, name)
+        return name

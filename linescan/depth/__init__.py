@@ -34,26 +34,26 @@ __all__ = [
 
 def depth_stages(
     section: DepthSection,
+    card: ModelCard,
     pitch_mm: tuple[float | None, float | None] = (None, None),
     bits: int = 16,
 ) -> tuple[Resize, Inference]:
     """The stages that turn frames into inspections with depth, as the configuration says.
 
-    The model's file is looked up and its card read here; the engine is opened by the inference
-    stage's ``setup``.
+    The engine is opened by the inference stage's ``setup``.
 
     Args:
         section: the configuration's ``depth``.
+        card: of its model, see ``read_card``.
         pitch_mm: size of a camera pixel on the web in mm, (along, across), where known.
         bits: significant bits of uint16 pixels.
 
     Raises:
-        ModelError: no such model, or it does not run at the configured size.
+        ModelError: the model does not run at the configured size.
     """
     from linescan.depth.inference import Inference
     from linescan.depth.resize import Resize
 
-    card = read_card(section.model)
     size = card.resolve_size(section.size)
     engine = partial(
         open_engine,

@@ -80,13 +80,14 @@ def processing_stages(config: Config, info: SourceInfo) -> list[Stage[Any, Any]]
         return [WithoutDepth()]
     from linescan.depth import depth_stages, read_card
 
+    card = read_card(config.depth.model)
     stages: list[Stage[Any, Any]] = [
-        *depth_stages(config.depth, (info.along_mm, info.across_mm), info.bits)
+        *depth_stages(config.depth, card, (info.along_mm, info.across_mm), info.bits)
     ]
     if config.segmentation.enabled:
         from linescan.segmentation import Segment
 
-        stages.append(Segment(config.segmentation, read_card(config.depth.model).noise_floor))
+        stages.append(Segment(config.segmentation, card.noise_floor))
     return stages
 
 

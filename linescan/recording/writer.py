@@ -106,7 +106,7 @@ class RecordingWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self.close()
+            self._close(complete=error is None)
         except SourceError:
             if error is None:
                 raise
@@ -197,13 +197,17 @@ class RecordingWriter:
         Raises:
             SourceError: the rest cannot be written; what was written before stays readable.
         """
+        self._close(complete=True)
+
+    def _close(self, *, complete: bool) -> None:
+        """Finish; what ended in an error is kept, and says that it is not complete."""
         if self._index is None:
             return
         try:
             self.flush()
             if not self._failed:
                 truth = self._truth.finish() if self._truth else None
-                update = {"complete": True, "truth": truth}
+                update = {"complete": complete, "truth": truth}
                 self.header = self.header.model_copy(update=update)
                 write_header(self.path, self.header)
         except OSError as error:

@@ -21,6 +21,8 @@ from tests.cli.conftest import ON_CPU, Result, Start
 Run = Callable[..., Result]
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
+    ("model",),
+    ("config",),
     ("run",),
     ("replay",),
     ("record",),
@@ -84,6 +86,7 @@ def test_record_takes_a_configuration_and_ends_with_ctrl_c(start: Start, tmp_pat
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     result = Result(process)
+    assert result.code == 130
     assert "Traceback" not in result.err
     recorded = Recording.open(out)
     assert recorded.header.complete

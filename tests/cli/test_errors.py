@@ -69,6 +69,21 @@ def test_a_recording_is_not_recorded_over_itself(linescan: Run, broken: Path) ->
     assert sorted(p.name for p in broken.rglob("*")) == before
 
 
+def test_a_recording_that_ends_in_an_error_says_that_it_is_not_complete(
+    linescan: Run, tmp_path: Path
+) -> None:
+    import cv2
+
+    for k in (1, 2):
+        cv2.imwrite(str(tmp_path / f"{k}.png"), np.full((40, 64), k, np.uint8))
+    whole = (tmp_path / "2.png").read_bytes()
+    (tmp_path / "2.png").write_bytes(whole[:-20])
+    out = tmp_path / "scan"
+    assert "2.png" in sentence(linescan("record", tmp_path, "--out", out))
+    header = Recording.open(out).header
+    assert (header.complete, header.lines, header.lost) == (False, 40, 40)
+
+
 def test_an_unreadable_image_is_named(linescan: Run, tmp_path: Path) -> None:
     import cv2
 

@@ -81,3 +81,17 @@ def test_pictures_of_the_same_name_do_not_replace_each_other(linescan: Run, tmp_
     assert result.code == 0, result.err
     masks = {path.name.removesuffix("_mask.png") for path in out.glob("*_mask.png")}
     assert masks == {"x_png", "x_png_2", "x_tif", "x_png_3", "y"}
+
+
+def test_a_second_run_does_not_overwrite_the_pictures_of_the_first(
+    start: Start, recording: Path, endpoint: str, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        subscriber = start("subscribe", endpoint, "--save", tmp_path, "--timeout", "40")
+        pipeline = start(
+            *("replay", recording, *ON_CPU, "--lines", "256", "--wait-subscribers", "1"),
+            *("--set", f"publish.data={endpoint}", "--set", "camera=web-1"),
+        )
+        assert (Result(pipeline).code, Result(subscriber).code) == (0, 0)
+    names = sorted(path.name for path in tmp_path.glob("*_overlay.png"))
+    assert names == ["web-1-2_000000_overlay.png", "web-1_000000_overlay.png"]

@@ -111,7 +111,8 @@ def test_what_cannot_be_opened_is_an_error_of_setup(tmp_path: Path) -> None:
 
 def test_the_factory_follows_the_configuration(handmade: Path) -> None:
     section = DepthSection(model=str(handmade), backend="cpu", size=(42, 28), threads=1)
-    resize, inference = depth_stages(section, pitch_mm=(0.2, 0.1), bits=12)
+    card = read_card(handmade)
+    resize, inference = depth_stages(section, card, pitch_mm=(0.2, 0.1), bits=12)
     assert (resize.name, inference.name) == ("resize", "infer")
     assert resize.failure is inference.failure is Cause.INFERENCE_FAILURE
     inference.setup()
@@ -128,7 +129,7 @@ def test_the_factory_follows_the_configuration(handmade: Path) -> None:
 
 def test_the_factory_says_early_what_is_wrong(tmp_path: Path, model_folder: Path) -> None:
     with pytest.raises(ModelError, match="linescan model export small"):
-        depth_stages(DepthSection(model="small"))
+        read_card("small")
     static = write_model(tmp_path / "static.onnx", (28, 42))
     with pytest.raises(ModelError, match="exported for 28x42 only"):
-        depth_stages(DepthSection(model=str(static), size=(56, 56)))
+        depth_stages(DepthSection(size=(56, 56)), read_card(static))
