@@ -19,6 +19,20 @@ MAX_OPEN_INTERVALS = 4096
 is settled for good, and lines among them that have none stay without one."""
 
 
+LinesByCause = Mapping[Cause, int] | Mapping[str, int]
+"""Numbers of lines by cause; a cause that this version does not know is its name."""
+
+
+def name_losses(lost: LinesByCause) -> str:
+    """Lines lost, by cause, in words."""
+    return ", ".join(f"{count} {cause}" for cause, count in sorted(lost.items())) or "none"
+
+
+def name_account(captured: int, published: int, lost: LinesByCause) -> str:
+    """An account of camera lines in words; everything that tells one uses these."""
+    return f"{captured} lines captured, {published} published, lost: {name_losses(lost)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """The ledger in numbers of camera lines.
@@ -58,8 +72,7 @@ class Totals:
 
     def explain(self) -> str:
         """One sentence that says whether and how the account balances."""
-        lost = ", ".join(f"{n} {c}" for c, n in sorted(self.lost.items())) or "none"
-        text = f"{self.captured} lines captured, {self.published} published, lost: {lost}"
+        text = name_account(self.captured, self.published, self.lost)
         if self.balanced:
             return f"{text}: balanced"
         return f"{text}; {self.open} unaccounted for, {self.phantom} never captured: NOT balanced"

@@ -53,4 +53,13 @@ WaitSubscribers = Annotated[
         help="Begin when N subscribers are there.",
     ),
 ]
+
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+def settings_of(overrides: list[str] | None, wait_subscribers: int | None) -> list[str]:
+    """The ``KEY=VALUE`` items of a command line, its options for keys among them."""
+    settings = list(overrides or ())
+    if wait_subscribers is not None:
+        settings.append(f"publish.wait_for_subscribers={wait_subscribers}")
+    return settings

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from linescan.cli.statistics import Statistics
-from linescan.ledger import Totals
+from linescan.ledger import Totals, name_losses
 from linescan.pipeline.runner import Pipeline
 
 log = logging.getLogger("linescan")
@@ -87,7 +87,7 @@ class Progress:
         return (
             f"{totals.captured} lines, {self._statistics.frames} frames, "
             f"{self._rate:.0f} lines/s, {self._statistics.objects} objects, "
-            f"lost {_lost(totals)}, waiting: {queues}"
+            f"lost {name_losses(totals.lost)}, waiting: {queues}"
         )
 
     def _table(self) -> Table:
@@ -102,11 +102,7 @@ class Progress:
         table.add_row("objects", f"{self._statistics.objects}")
         table.add_row("rate", f"{self._rate:.0f} lines/s")
         table.add_row("waiting", queues)
-        lost = _lost(totals)
+        lost = name_losses(totals.lost)
         table.add_row("lost", lost if lost == "none" else f"[bold red]{lost}[/]")
         table.add_row("time", f"{time.monotonic() - self._began:.0f} s   [dim]Ctrl-C ends[/]")
         return table
-
-
-def _lost(totals: Totals) -> str:
-    return ", ".join(f"{n} {cause}" for cause, n in sorted(totals.lost.items())) or "none"

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from linescan.cli.options import Duration, Lines, Overrides, Summary, Verbose, WaitSubscribers
+from linescan.cli.options import (
+    Duration,
+    Lines,
+    Overrides,
+    Summary,
+    Verbose,
+    WaitSubscribers,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     from linescan.config import ImagesSource, RecordingSource
@@ -63,9 +71,7 @@ def replay(
 
     chosen = {"rate": _rate(rate), "loop": loop, "skip_bad": skip_bad}
     source = guess_source(path).model_copy(update=chosen)
-    settings = ["overload.policy=block", *(overrides or ())]
-    if wait_subscribers is not None:
-        settings.append(f"publish.wait_for_subscribers={wait_subscribers}")
+    settings = ["overload.policy=block", *settings_of(overrides, wait_subscribers)]
     if config:
         read = load(config, settings, source)
     else:

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from linescan.cli.options import Duration, Lines, Overrides, Summary, Verbose, WaitSubscribers
+from linescan.cli.options import (
+    Duration,
+    Lines,
+    Overrides,
+    Summary,
+    Verbose,
+    WaitSubscribers,
+    settings_of,
+)
 
 
 def run(
@@ -29,7 +37,5 @@ def run(
     from linescan.cli.session import play
     from linescan.config import load
 
-    settings = list(overrides or ())
-    if wait_subscribers is not None:
-        settings.append(f"publish.wait_for_subscribers={wait_subscribers}")
+    settings = settings_of(overrides, wait_subscribers)
     play(load(config, settings), limit_s=duration, lines=lines, summary=summary, verbose=verbose)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
 from linescan.client import Subscriber, SubscribeTimeoutError
+from linescan.ledger import name_account
 from linescan.protocol import (
     EndEvent,
     FrameMessage,
@@ -134,11 +135,8 @@ def _line(message: Message) -> str:
     match message:
         case EndEvent():
             totals = message.totals
-            lost = ", ".join(f"{n} {cause}" for cause, n in sorted(totals.lost.items()))
-            return (
-                f"{head} end: {message.reason}; {totals.captured} lines captured, "
-                f"{totals.published} published, lost: {lost or 'none'}"
-            )
+            account = name_account(totals.captured, totals.published, totals.lost)
+            return f"{head} end: {message.reason}; {account}"
         case LossEvent():
             last = message.first_line + message.count - 1
             return f"{head} loss: lines {message.first_line} to {last}, {message.cause}"

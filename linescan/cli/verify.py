@@ -11,6 +11,7 @@ from rich.console import Console
 
 from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
 from linescan.errors import LinescanError
+from linescan.ledger import name_account
 
 
 def verify(
@@ -64,7 +65,7 @@ def _verify_summary(path: Path) -> list[str]:
         raise LinescanError(f"{path}: no such file; an endpoint has the form tcp://…") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LinescanError(f"{path}: not a summary of 'linescan run': {error!r}") from error
-    _print_account(captured, published, lost)
+    typer.echo(name_account(captured, published, lost))
     findings = []
     missing = captured - published - sum(lost.values())
     if missing:
@@ -72,11 +73,6 @@ def _verify_summary(path: Path) -> list[str]:
     if phantom:
         findings.append(f"{phantom} lines have a fate without ever being captured")
     return findings
-
-
-def _print_account(captured: int, published: int, lost: dict[str, int]) -> None:
-    causes = ", ".join(f"{count} {cause}" for cause, count in sorted(lost.items())) or "none"
-    typer.echo(f"{captured} lines captured, {published} published, lost: {causes}")
 
 
 def _verify_stream(

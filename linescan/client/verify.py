@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from linescan.client.sequences import Gap, Sequences
 from linescan.intervals import IntervalSet
-from linescan.ledger import Ledger
+from linescan.ledger import Ledger, name_losses
 from linescan.protocol import (
     EndEvent,
     EndTotals,
@@ -51,12 +51,11 @@ class AuditResult:
 
     def explain(self) -> str:
         """The verdict in one line, and each finding in another."""
-        lost = ", ".join(f"{n} {cause}" for cause, n in sorted(self.lost.items())) or "none"
         captured = "unknown" if self.totals is None else str(self.totals.captured)
         verdict = "proven" if self.ok else "NOT proven"
         text = (
             f"{verdict}: {captured} lines captured, {self.published} published in"
-            f" {self.inspections} inspections, lost: {lost}"
+            f" {self.inspections} inspections, lost: {name_losses(self.lost)}"
         )
         return "\n".join((text, *(f"- {finding}" for finding in self.findings)))
 

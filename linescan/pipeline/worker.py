@@ -101,7 +101,8 @@ class Worker:
             return
         self._in_a_row = 0
         self.latency.add(took)
-        log.debug("%s: %s in %.2f ms", self.stage.name, _name_lines(item), took / 1e6)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: %s in %.2f ms", self.stage.name, _name_lines(item), took / 1e6)
 
     def _skip(self, loss: Loss) -> None:
         outputs, error = self._collect(lambda: self.stage.skip(loss))
