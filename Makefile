@@ -30,13 +30,13 @@ demo-real: $(VENV)/.demo ## the same with the real images that LINESCAN_REAL_DAT
 dev: $(VENV)/.dev ## the full environment in .venv
 
 test: $(VENV)/.dev ## install and run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 test-long: $(VENV)/.dev ## soaks; LINESCAN_LONG=minutes says how long
 	$(BIN)/python -m pytest -m long
 
-bench: $(VENV)/.dev ## speed and memory of the whole pipeline on this machine
-	$(BIN)/python scripts/bench_pipeline.py
+bench: $(VENV)/.dev ## latency of engines, baselines and the whole pipeline on this machine
+	$(BIN)/python scripts/bench_latency.py
 
 docs: $(VENV)/.dev ## make the generated reference pages anew
 	$(BIN)/python scripts/make_reference.py

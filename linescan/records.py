@@ -239,9 +239,10 @@ class ModelInput:
 
     Attributes:
         frame: the frame.
-        image: (h, w) uint8, contiguous, at the model's resolution.
-        valid: (h,) bool: every camera line under this row is valid.
-        web: where each pixel of ``image`` lies on the web.
+        image: (h, w) uint8, contiguous, at the depth map's resolution; or the whole frame, where
+            the model resizes it itself.
+        valid: (h,) bool, rows of the depth map: every camera line under the row is valid.
+        web: where each pixel of the depth map lies on the web.
     """
 
     frame: Frame

@@ -7,9 +7,10 @@ its own; see ``linescan.pipeline.runner`` for how stages are joined and what hap
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
+from linescan.latency import Latency
 from linescan.records import Cause, Interval, Loss
 
 
@@ -55,6 +56,19 @@ class Stage(ABC, Generic[In, Out]):
 
     def teardown(self) -> None:
         """Release what ``setup`` acquired; called once, also after a failure."""
+
+    @property
+    def steps(self) -> Mapping[str, Latency]:
+        """How long each step of the stage takes, by name, where it is made of several.
+
+        Tables of latencies list the steps in the place of the stage.
+        """
+        return {}
+
+    @property
+    def partial_failures(self) -> Mapping[str, int]:
+        """How often the stage failed at a part of its output while the rest was given, by name."""
+        return {}
 
 
 class MapStage(Stage[In, Out]):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,25 +17,29 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from linescan.depth import open_engine
 from linescan.errors import ModelError
-from linescan.evaluation.surface import (
-    SurfaceReport,
-    checkpoint_predictor,
-    judge,
-    onnx_predictor,
-)
+from linescan.evaluation.choice import BACKENDS, PRECISIONS, EngineChoice
+from linescan.evaluation.surface import Predictor, SurfaceReport, checkpoint_predictor, judge
 from linescan.simulation import HELD_OUT_SEEDS
 from linescan.training.data import simulated_frame
 
 HELP = """
 Judge a surface model on held-out frames of the simulated web.
 
-MODEL is an ONNX file (uint8 grey in) or the folder of a Hugging Face checkpoint. Each frame's
-output is aligned to the true height by scale and shift; its RMSE is divided by the deviation of the
-truth: 0 is perfect, 1 is no better than calling the web flat. Beside the model stand two baselines:
-the flat web, and the image itself, blurred as suits it best, taken for height.
+MODEL is a name of 'linescan model list', an exported .onnx file, or the folder of a Hugging Face
+checkpoint, which torch runs in fp32. An exported one runs on the engine that --backend and
+--precision name, however far that is from the reference: its figures show it.
 
-Example: python scripts/evaluate_surface.py runs/surface-tiny/final --json figures.json
+Each frame's output is aligned to the true height by scale and shift; its RMSE is divided by the
+deviation of the truth: 0 is perfect, 1 is no better than calling the web flat. Beside the model
+stand two baselines: the flat web, and the image itself, blurred as suits it best, taken for height.
+
+Examples:
+
+python scripts/evaluate_surface.py runs/surface-tiny/final --json figures.json
+
+python scripts/evaluate_surface.py surface-tiny --backend openvino --precision bf16
 """
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -47,6 +52,13 @@ def held_out(
     for seed in track(seeds, "drawing frames", console=console):
         frame = simulated_frame(seed, size, reduction)
         yield frame.image, frame.height
+
+
+def exported(model: str, size: int, choice: EngineChoice) -> Predictor:
+    """Return the predictor of an exported model."""
+    return open_engine(
+        model, choice.backend, choice.precision, (size, size), tolerance=math.inf
+    ).infer
 
 
 def table(report: SurfaceReport, name: str) -> Table:
@@ -69,26 +81,31 @@ def table(report: SurfaceReport, name: str) -> Table:
 
 @app.command(help=HELP)
 def main(
-    model: Annotated[Path, typer.Argument(help="ONNX file or checkpoint folder.")],
+    model: Annotated[str, typer.Argument(help="Name, .onnx file or checkpoint folder.")],
     frames: Annotated[int, typer.Option(min=1, max=200, help="Held-out frames.")] = 200,
     size: Annotated[int, typer.Option(min=56, help="Input size of the model.")] = 252,
     reduction: Annotated[int, typer.Option(min=1, help="Camera pixels per model pixel.")] = 2,
+    backend: Annotated[
+        str, typer.Option(help=f"What runs an exported model: {', '.join(BACKENDS)}.")
+    ] = "cpu",
+    precision: Annotated[str, typer.Option(help=f"{', '.join(PRECISIONS)}.")] = "fp32",
     output: Annotated[
         Path | None, typer.Option("--json", help="File for all figures, frame by frame.")
     ] = None,
 ) -> None:
     """Judge, print, write."""
     console = Console()
-    if not model.exists():
-        raise typer.BadParameter(f"there is no {model}")
+    checkpoint = Path(model).is_dir()
     try:
-        predict = checkpoint_predictor(model) if model.is_dir() else onnx_predictor(model)
+        choice = EngineChoice.of(backend, precision)
+        predict = checkpoint_predictor(Path(model)) if checkpoint else exported(model, size, choice)
     except ModelError as error:
         raise typer.BadParameter(str(error)) from error
     seeds = HELD_OUT_SEEDS[:frames]
     pairs = held_out(seeds, size, reduction, console)
-    report = judge(predict, seeds, pairs, metric=model.is_dir())
-    console.print(table(report, model.name))
+    report = judge(predict, seeds, pairs, metric=checkpoint)
+    name = Path(model).name
+    console.print(table(report, name))
     console.print(
         f"model over the better baseline: {report.ratio:.3f}   "
         f"frames with the right sign: {report.right_sign:.1%}   "
@@ -96,7 +113,7 @@ def main(
     )
     if output is not None:
         figures = {
-            "model": model.name,
+            "model": name,
             "size": size,
             "reduction": reduction,
             "summary": report.summary(),

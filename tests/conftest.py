@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ def real_data() -> Path:
     if not given or not Path(given).is_dir():
         pytest.skip("LINESCAN_REAL_DATA does not name the folder of real line-scan images")
     return Path(given)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Built engines and remembered choices go into a folder of this session, not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LINESCAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 class SkipGuard:

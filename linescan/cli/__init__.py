@@ -17,7 +17,18 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from linescan.cli import config, image, model, record, replay, run, simulate, subscribe, verify
+from linescan.cli import (
+    config,
+    cost,
+    image,
+    model,
+    record,
+    replay,
+    run,
+    simulate,
+    subscribe,
+    verify,
+)
 from linescan.cli.exits import BAD_INPUT, INTERRUPTED
 from linescan.errors import LinescanError, install_hint
 from linescan.version import __version__
@@ -142,6 +153,7 @@ app.command("replay")(replay.replay)
 app.command("record")(record.record)
 app.command("simulate")(simulate.simulate)
 app.command("image")(image.image)
+app.command("cost")(cost.cost)
 app.command("subscribe")(subscribe.subscribe)
 app.command("verify")(verify.verify)
 app.add_typer(model.app, name="model")

@@ -16,7 +16,7 @@ from linescan.cli.options import Overrides
 from linescan.errors import LinescanError, SourceError
 
 if TYPE_CHECKING:
-    from linescan.config import Config
+    from linescan.config import Config, DepthSection
     from linescan.records import DepthMap, Frame, Inspection
     from linescan.stages import Stage
 
@@ -65,7 +65,7 @@ def image(
 
 
 class _Inspector(ExitStack):
-    """Depth and objects of single frames; keeps the engine while size and bit depth stay."""
+    """Depth and objects of single frames; keeps the engine while it suits."""
 
     def __init__(self, config: Config) -> None:
         from linescan.depth import read_card
@@ -74,38 +74,44 @@ class _Inspector(ExitStack):
         self._config = config
         self._card = read_card(config.depth.model)
         self._stages: list[Stage[Any, Any]] = []
-        self._key: tuple[tuple[int, int], int] | None = None
+        self._key: object = None
 
     def inspect(self, frame: Frame, bits: int) -> Inspection:
         """Run one frame through depth and segmentation."""
         from linescan.pipeline.chain import through
 
-        size = self._config.depth.size
-        if size == "auto":
-            size = self._card.fit(*frame.pixels.shape)
-        if self._key != (size, bits):
-            self._open(size, bits)
+        depth = self._config.depth
+        rows, columns = frame.pixels.shape
+        shape: tuple[int, int] | None = (rows, columns)
+        if depth.mode == "resize":
+            if depth.size == "auto" and self._card.frame_size is None:
+                depth = depth.model_copy(update={"size": self._card.fit(rows, columns)})
+            shape = self._card.frame_size and shape  # any shape is stretched to the same size
+        if self._key != (depth.size, shape, bits):
+            self._open(depth, (rows, columns), bits)
+            self._key = (depth.size, shape, bits)
         (inspection,) = through(self._stages, frame)
         return cast("Inspection", inspection)
 
-    def _open(self, size: tuple[int, int], bits: int) -> None:
+    def _open(self, depth: DepthSection, shape: tuple[int, int], bits: int) -> None:
+        from linescan.config import FrameSection
         from linescan.pipeline.chain import set_up
         from linescan.pipeline.factory import processing_stages
         from linescan.sources.base import SourceInfo
 
         self.close()
-        self._key = (size, bits)
-        depth = self._config.depth.model_copy(update={"size": size, "enabled": True})
-        config = self._config.model_copy(update={"depth": depth})
+        depth = depth.model_copy(update={"enabled": True})
+        frame = FrameSection(lines=shape[0], overlap=0)
+        config = self._config.model_copy(update={"depth": depth, "frame": frame})
         pitch = config.source.pitch if config.source.type == "images" else None
         info = SourceInfo(
             "images",
-            width=size[1],
+            width=shape[1],
             bits=bits,
             across_mm=pitch.across_mm if pitch else None,
             along_mm=pitch.along_mm if pitch else None,
         )
-        self._stages = processing_stages(config, info)
+        self._stages = processing_stages(config, info, streaming=False)
         self.enter_context(set_up(self._stages))
 
 

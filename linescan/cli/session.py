@@ -124,11 +124,11 @@ def _report(
     if not console.is_terminal:
         return
     table = Table(title="Time in each stage", title_justify="left", box=None)
-    for name in ("stage", "items", "p50 ms", "p99 ms", "max ms"):
+    for name in ("stage", "items", "p50 ms", "p95 ms", "p99 ms", "max ms"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     latencies = {**outcome.latencies, "end to end": statistics.end_to_end}
     for name, latency in latencies.items():
         row = latency.summary()
-        values = [f"{row[key]:.2f}" for key in ("p50_ms", "p99_ms", "max_ms")]
+        values = [f"{row[key]:.2f}" for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")]
         table.add_row(name, str(row["count"]), *values)
     console.print(table)

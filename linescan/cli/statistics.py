@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from linescan.errors import LinescanError
-from linescan.pipeline.latency import Latency
+from linescan.latency import Latency
 from linescan.pipeline.runner import Outcome
 from linescan.records import Inspection
 

@@ -10,6 +10,7 @@ Needs numpy and pyzmq alone.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -18,6 +19,7 @@ from typing import Final
 from linescan.client.connection import Connection
 from linescan.client.sequences import Gap, Sequences
 from linescan.errors import ProtocolError, SubscribeError
+from linescan.latency import Latency
 from linescan.protocol import (
     Buffer,
     EndEvent,
@@ -63,6 +65,7 @@ class Subscriber:
         skipped: messages that ``latest`` passed over.
         malformed: messages that do not follow the protocol.
         timeout_s: as given; may be changed between two messages.
+        receiving: how long it takes to parse and check a message of the ``kinds``.
         start: the last ``start`` event.
         end: the last ``end`` event.
 
@@ -88,6 +91,7 @@ class Subscriber:
         self.missed = 0
         self.skipped = 0
         self.malformed = 0
+        self.receiving = Latency()
         self.start: StartEvent | None = None
         self.end: EndEvent | None = None
         self._latest = latest
@@ -145,11 +149,14 @@ class Subscriber:
 
     def _take(self, frames: list[Buffer], *, verify: bool) -> Message | None:
         """Decode a message and check its sequence number; None where it is malformed."""
+        began = time.perf_counter_ns()
         try:
             message = decode(frames, verify=verify)
         except ProtocolError as error:
             self._note_malformed(error)
             return None
+        if message.kind in self.kinds:
+            self.receiving.add(time.perf_counter_ns() - began)
         restarts = self.restarts
         for gap in self._sequences.note(message):
             self._note_gap(gap)

@@ -4,13 +4,9 @@ A command line's ``--set a.b=c`` goes through the same validation.
 """
 
 from linescan.config.delivery import OverloadSection, PublishSection
+from linescan.config.depth import DepthSection
 from linescan.config.load import load, parse
-from linescan.config.processing import (
-    DepthSection,
-    FrameSection,
-    SegmentationSection,
-    ThresholdSection,
-)
+from linescan.config.processing import FrameSection, SegmentationSection, ThresholdSection
 from linescan.config.root import Config
 from linescan.config.source import (
     Device,

@@ -1,4 +1,4 @@
-"""What is done with the lines: stitching, depth, segmentation."""
+"""What is done with the lines beside depth: stitching and segmentation."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from pydantic import (
 )
 
 from linescan.config.base import MOST_LINES, Extent, Section
-
-ModelSide = Annotated[int, Field(ge=28, le=4088, multiple_of=14)]
-"""A side of the model's input: the patch size of 14 must divide it."""
 
 
 def check_overlap(lines: int, overlap: int) -> None:
@@ -52,23 +49,6 @@ class FrameSection(Section):
         overlap = lines // 16 if self.overlap == "auto" else self.overlap
         check_overlap(lines, overlap)
         return lines, overlap
-
-
-class DepthSection(Section):
-    """Depth from gray frames."""
-
-    enabled: bool = True
-    """Switch off to deliver frames alone."""
-    model: str = "surface-tiny"
-    """A name of ``linescan model list``, or the path of an exported .onnx file."""
-    backend: Literal["auto", "cuda", "openvino", "cpu"] = "auto"
-    """What runs the model; ``auto`` takes the first that really loads: cuda, openvino, cpu."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic of the engine; bf16 is for OpenVINO on CPUs that have it."""
-    size: tuple[ModelSide, ModelSide] | Literal["auto"] = "auto"
-    """Rows and columns of the model's input, multiples of 14; ``auto`` takes the model's own."""
-    threads: int | None = Field(default=None, ge=1, le=1024)
-    """CPU threads of the engine; all cores where not given."""
 
 
 class ThresholdSection(Section):

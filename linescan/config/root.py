@@ -8,7 +8,8 @@ from pydantic import Field
 
 from linescan.config.base import Section
 from linescan.config.delivery import OverloadSection, PublishSection
-from linescan.config.processing import DepthSection, FrameSection, SegmentationSection
+from linescan.config.depth import DepthSection
+from linescan.config.processing import FrameSection, SegmentationSection
 from linescan.config.source import Source
 
 CAMERA = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
+from linescan.depth.header import FLOAT, UINT8, Header, read_header
 from linescan.depth.models import PATCH, ModelFile, find
+from linescan.depth.record import read_record, record_path
 from linescan.errors import ModelError, install_hint
 from linescan.records import Convention
 
+log = logging.getLogger(__name__)
+
 MAX_PATCHES = 292
 """Most patches along one side of the input."""
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where the embedded models are."""
 PREFIX = "linescan."
 """Of the keys in the file's metadata."""
 INPUT, OUTPUT = "gray", "depth"
 """Names of the model's input, (1, 1, h, w) uint8, and output, (1, h, w) float32."""
+RGB_INPUT = "rgb"
+"""Name of the input of a model for comparisons, (1, 3, h, w) uint8."""
 ROWS, COLUMNS = "rows", "columns"
 """Names of the free dimensions of a dynamic model."""
+FRAME, ENCODER, HEAD = "frame/", "encoder/", "head/"
+"""What the names of a graph's nodes begin with: the resize of the frame, where there is one, and
+the two parts of the network."""
+PRECISIONS = ("fp32", "fp16", "bf16", "int8")
+"""What a file's own arithmetic may be."""
+Sides = tuple[int, int]
+"""Rows and columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +58,15 @@ class ModelCard:
         source: the checkpoint it was exported from.
         input_size: rows and columns it was trained at, or, where not dynamic, takes only.
         dynamic: any rows and columns that are multiples of 14 will do.
-        verification: what the export measured, see ``linescan.depth.export``.
+        channels: of its image: 1 (gray), or 3 (RGB, kept for comparisons).
+        frame_size: rows and columns of the camera frames it takes and resizes itself; None where it
+            takes images of the model's size.
+        precision: what the file's own arithmetic is: ``"fp32"``, or ``"fp16"``, ``"bf16"`` or
+            ``"int8"`` where its encoder was converted.
+        features: names of the tensors in which the encoder hands over to the head.
+        stamp: of the file as it was read: time of its last change in ns, bytes, inode.
+        verification: what the export measured, from the file beside the model (see
+            ``linescan.depth.record``); empty where there is none of this very file.
     """
 
     name: str
@@ -58,6 +82,43 @@ class ModelCard:
     input_size: tuple[int, int]
     dynamic: bool
     verification: Mapping[str, Any]
+    channels: int = 1
+    frame_size: tuple[int, int] | None = None
+    precision: str = "fp32"
+    features: tuple[str, ...] = ()
+    stamp: tuple[int, int, int] | None = field(default=None, compare=False)
+
+    def require_unchanged(self) -> None:
+        """Make sure that the file is still the one that was read, before it is loaded again.
+
+        Its content is hashed only where time, size or inode differ.
+
+        Raises:
+            ModelError: it has gone, or has another content.
+        """
+        try:
+            changed = _stamp(self.path) != self.stamp and sha256(self.path) != self.sha256
+        except OSError as error:
+            raise ModelError(
+                f"{self.path}: the model's file cannot be read any more: {error}"
+            ) from error
+        if changed:
+            raise ModelError(
+                f"{self.path}: the file was changed since it was read: restart with the new one"
+            )
+
+    @property
+    def input_name(self) -> str:
+        """Name of the file's input: ``gray`` or ``rgb``."""
+        return INPUT if self.channels == 1 else RGB_INPUT
+
+    def image_shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Shape of the uint8 image that an engine of the model input ``size`` takes.
+
+        (rows, columns), or (rows, columns, 3) for RGB.
+        """
+        rows, columns = self.frame_size or size
+        return (rows, columns) if self.channels == 1 else (rows, columns, self.channels)
 
     def resolve_size(self, size: tuple[int, int] | str) -> tuple[int, int]:
         """Rows and columns for a configured size, where ``"auto"`` is the model's own.
@@ -99,18 +160,21 @@ def read_card(model: str | Path | ModelFile) -> ModelCard:
     """Read a model's card and check that its inputs and outputs are as they should be.
 
     Raises:
-        ModelError: no such file, no ONNX model, a damaged one, or not one of this project's export.
+        ModelError: no such file, no ONNX model, one that is cut short, or not one of this
+            project's export.
     """
     file = model if isinstance(model, ModelFile) else find(model)
-    session = _open(file.path)
-    meta = session.get_modelmeta().custom_metadata_map
-    shape = _check_signature(file.path, session)
-    dynamic = not all(isinstance(n, int) for n in shape)
+    stamp = _stamp(file.path)
+    header = read_header(file.path)
+    meta = header.metadata
+    channels, taken, made = _check_signature(file.path, header)
+    dynamic = not all(isinstance(n, int) for n in made)
+    digest = sha256(file.path)
     try:
         return ModelCard(
             name=meta[PREFIX + "name"],
             path=file.path,
-            sha256=sha256(file.path),
+            sha256=digest,
             convention=Convention(meta[PREFIX + "convention"]),
             unit=meta[PREFIX + "unit"],
             scale=float(meta[PREFIX + "scale"]),
@@ -118,9 +182,14 @@ def read_card(model: str | Path | ModelFile) -> ModelCard:
             noise_floor=float(meta[PREFIX + "noise_floor"]),
             licence=meta[PREFIX + "licence"],
             source=meta[PREFIX + "source"],
-            input_size=_size(meta[PREFIX + "input_size"]) if dynamic else shape,
+            input_size=_size(meta[PREFIX + "input_size"]) if dynamic else made,
             dynamic=dynamic,
-            verification=json.loads(meta[PREFIX + "verification"]),
+            verification=_verification(file.path, digest),
+            stamp=stamp,
+            channels=channels,
+            frame_size=taken if taken != made else None,
+            precision=_one_of(meta[PREFIX + "precision"], PRECISIONS),
+            features=tuple(map(str, json.loads(meta[PREFIX + "features"]))),
         )
     except (KeyError, ValueError) as error:
         raise ModelError(
@@ -146,36 +215,57 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _open(path: Path) -> Any:
-    onnxruntime = import_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
+def _check_signature(path: Path, header: Header) -> tuple[int, Sides, Sides]:
+    """Channels, and rows and columns of input and output; a free side is its name, not a number."""
+    if len(header.inputs) == len(header.outputs) == 1:
+        (given,), (output,) = header.inputs, header.outputs
+        channels = {INPUT: 1, RGB_INPUT: 3}.get(given.name)
+        right = given.element == UINT8 and given.shape[:2] == (1, channels)
+        right = right and (output.name, output.element) == (OUTPUT, FLOAT)
+        if right and channels and (len(given.shape), len(output.shape)) == (4, 3):
+            taken, made = given.shape[2:], output.shape[1:]
+            if taken == made or all(isinstance(side, int) for side in (*taken, *made)):
+                return channels, cast(Sides, taken), cast(Sides, made)
+    found = ", ".join(f"'{each.name}' {list(each.shape)}" for each in header.inputs)
+    raise ModelError(
+        f"{path}: expected one input '{INPUT}' uint8 (1, 1, rows, columns) or '{RGB_INPUT}' "
+        f"(1, 3, rows, columns) and one output '{OUTPUT}' float32 (1, rows, columns), found input "
+        f"{found or 'none'}: make the file with 'linescan model export'"
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _verification(path: Path, digest: str) -> Mapping[str, Any]:
+    """What was measured of this very file; empty where there is no record of it.
+
+    Raises:
+        ModelError: the file is part of the installation and not the one that was verified.
+    """
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no base class
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"{path}: not an ONNX model, or a damaged one: export or copy it again ({reason})"
-        ) from error
+        record = read_record(path)
+    except ModelError:
+        return {}
+    verified = record["sha256"]
+    if verified == digest:
+        return record
+    said = (
+        f"{path}: not the file that was verified: its SHA-256 is {digest[:12]}…, "
+        f"{record_path(path).name} says {verified[:12]}…"
+    )
+    if path.parent == WEIGHTS:
+        raise ModelError(f"{said}: install linescan again")
+    log.warning("%s; copy both again or export the model again", said)
+    return {}
 
 
-def _check_signature(path: Path, session: Any) -> tuple[int, int]:
-    """Rows and columns of the input; a free dimension is its name instead of a number."""
-    inputs = [(i.name, i.type, i.shape) for i in session.get_inputs()]
-    outputs = [(o.name, o.type, len(o.shape)) for o in session.get_outputs()]
-    right = len(inputs) == 1 and inputs[0][:2] == (INPUT, "tensor(uint8)")
-    right = right and len(inputs[0][2]) == 4 and inputs[0][2][:2] == [1, 1]
-    if not right or outputs != [(OUTPUT, "tensor(float)", 3)]:
-        found = ", ".join(f"{name} {kind} {shape}" for name, kind, shape in inputs)
-        raise ModelError(
-            f"{path}: expected one input '{INPUT}' uint8 (1, 1, rows, columns) and one output "
-            f"'{OUTPUT}' float32 (1, rows, columns), found input {found}: make the file with "
-            f"'linescan model export'"
-        )
-    rows, columns = inputs[0][2][2:]
-    return rows, columns
+def _one_of(text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise ValueError(f"precision {text!r}")
+    return text
 
 
 def _size(text: str) -> tuple[int, int]:

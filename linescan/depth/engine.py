@@ -1,140 +1,97 @@
-"""Opening an engine: by name, or the first backend that really loads.
-
-A backend counts as loaded when its session says so, a warm-up on a probe image gives finite output
-and that output agrees with the fp32 reference (ONNX Runtime on the CPU) on the weights it will run.
-"""
+"""Opening an engine: by name, or the fastest that loads and agrees with the fp32 reference."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import math
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-import numpy as np
-
-from linescan.depth.backends.base import (
-    BackendMissingError,
-    BackendName,
-    Engine,
-    Precision,
-    cores,
-    first_line,
-)
-from linescan.depth.backends.onnxruntime_cpu import CpuEngine
-from linescan.depth.backends.onnxruntime_cuda import CudaEngine
-from linescan.depth.backends.openvino import OpenVinoEngine
+from linescan.depth.backends.base import BackendName, Engine, Precision, Setup, cores
+from linescan.depth.cache import Cache
+from linescan.depth.candidates import BACKENDS, REFERENCE, Candidate, candidates
 from linescan.depth.card import ModelCard, read_card
-from linescan.depth.probe import probe_image
+from linescan.depth.choice import Chooser
+from linescan.depth.fallback import FallbackEngine
 from linescan.errors import ModelError
-from linescan.records import FloatArray
 
-__all__ = ["AUTO_ORDER", "MAX_DEVIATION", "Engine", "deviation", "open_engine"]
+__all__ = ["REFERENCE", "Candidate", "Engine", "candidates", "open_engine"]
 
 log = logging.getLogger(__name__)
 
-_ENGINES: dict[BackendName, Callable[[ModelCard, tuple[int, int], Precision, int], Engine]] = {
-    "cuda": CudaEngine,
-    "openvino": OpenVinoEngine,
-    "cpu": CpuEngine,
-}
-
-AUTO_ORDER: tuple[BackendName, ...] = tuple(_ENGINES)
-"""What ``backend="auto"`` tries, in this order."""
-
-MAX_DEVIATION: dict[Precision, float] = {"fp32": 0.01, "bf16": 0.15}
-"""Most RMS deviation from the reference, in standard deviations of the reference's output.
-
-0.15 means a correlation of about 0.99; trained weights in bf16 stay near 0.01.
-"""
+INT8_TOLERANCE = 0.1
+"""Of the gate for an int8 file, where the given one is smaller. Engines round its numbers to other
+bytes, so that they differ from each other by more than each does from the original; how far that is
+was measured when the file was made, and stands in its record. The gate finds what is broken."""
 
 
 def open_engine(
     model: str | Path | ModelCard,
     backend: BackendName | Literal["auto"] = "auto",
-    precision: Precision = "fp32",
+    precision: Precision | Literal["auto"] = "auto",
     size: tuple[int, int] | Literal["auto"] = "auto",
     threads: int | None = None,
+    *,
+    tolerance: float = 0.02,
+    cache: Path | None = None,
 ) -> Engine:
     """Load a model; the values are those of the configuration's ``depth`` section.
 
+    Where the engine fails later, the next best takes over, at last the fp32 reference (ONNX Runtime
+    on the CPU), also where a backend was named: see ``FallbackEngine``. With an infinite tolerance
+    nothing takes over.
+
     Args:
         model: a name of the registry, the path of an .onnx file, or its card.
-        backend: what runs it; ``"auto"`` takes the first of ``AUTO_ORDER`` that really loads and
-            logs why each one before it did not: a warning where it is installed.
-        precision: of the arithmetic.
-        size: rows and columns of the input; ``"auto"`` takes the model's own.
+        backend: what runs it; ``"auto"`` takes the fastest that loads and passes the gate.
+        precision: of the arithmetic; ``"auto"`` takes the fastest that passes the gate.
+        size: rows and columns of the model; ``"auto"`` takes its own.
         threads: CPU threads; all cores where None, never more than there are.
+        tolerance: most deviation from the fp32 reference: RMS after an affine alignment, in
+            standard deviations of the reference; infinite to open an engine whatever it shows. For
+            an int8 file ``INT8_TOLERANCE`` where that is more.
+        cache: folder for built engines and remembered choices; the user's where None.
 
     Raises:
-        ModelError: no such model, or the named backend, or with ``"auto"`` none, loads.
+        ModelError: no such model, or nothing that was asked for loads and passes the gate.
     """
     card = model if isinstance(model, ModelCard) else read_card(model)
-    if precision not in MAX_DEVIATION:
-        raise ModelError(f"precision '{precision}': expected {' or '.join(MAX_DEVIATION)}")
-    if backend != "auto" and backend not in _ENGINES:
-        raise ModelError(f"backend '{backend}': expected auto, {', '.join(_ENGINES)}")
-    shape = card.resolve_size(size)
-    count = _threads(threads)
-    failures = []
-    for name in AUTO_ORDER if backend == "auto" else (backend,):
-        try:
-            engine = _load(name, card, shape, precision, count)
-        except ModelError as error:
-            failures.append(f"{name}: {error}")
-            if backend == "auto":
-                level = logging.INFO if isinstance(error, BackendMissingError) else logging.WARNING
-                log.log(level, "depth backend %s does not load: %s", name, error)
-            continue
+    wanted = _wanted(card, backend, precision)
+    setup = Setup(card.resolve_size(size), _threads(threads))
+    if card.precision == "int8":
+        log.warning("%s", _quantised(card))
+        tolerance = max(tolerance, INT8_TOLERANCE)
+    if card.precision != "fp32":
         log.info(
-            "depth model '%s' runs on %s (%s), %dx%d", card.name, engine.name, engine.device, *shape
+            "depth model '%s' computes in %s: the reference that engines are compared with is this "
+            "file, not the fp32 original",
+            card.name,
+            card.precision,
         )
+    chooser = Chooser(card, setup, wanted, tolerance, Cache(cache))
+    engine, choice = chooser.open()
+    if math.isinf(tolerance) or choice.ranked[0] == REFERENCE:
         return engine
-    what = "no backend loads" if backend == "auto" else "cannot load"
-    raise ModelError(f"{what} depth model '{card.name}' in {precision}: {'; '.join(failures)}")
+    # What would have to be built first is no successor: the line does not wait for minutes.
+    untried = [each for each in choice.untried if not each.slow_to_build]
+    return FallbackEngine(engine, [*choice.ranked[1:], *untried], chooser)
 
 
-def deviation(output: FloatArray, reference: FloatArray) -> float:
-    """RMS of the difference, in standard deviations of the reference."""
-    rms = float(np.sqrt(np.mean(np.square(output.astype(np.float64) - reference))))
-    spread = float(reference.std(dtype=np.float64))
-    return rms / spread if spread else (0.0 if rms == 0.0 else float("inf"))
-
-
-def _load(
-    name: BackendName, card: ModelCard, size: tuple[int, int], precision: Precision, threads: int
-) -> Engine:
-    try:
-        engine = _ENGINES[name](card, size, precision, threads)
-    except ModelError:
-        raise
-    except Exception as error:  # drivers and native libraries raise what they like
-        raise ModelError(f"failed to load: {first_line(error)}") from error
-    try:
-        _check(engine, threads)
-    except ModelError:
-        engine.close()
-        raise
-    return engine
-
-
-def _check(engine: Engine, threads: int) -> None:
-    """Warm up, and compare with the reference on the weights that will run."""
-    probe = probe_image(*engine.size)
-    output = engine.infer(probe)
-    if engine.backend == "cpu":
-        return
-    reference = CpuEngine(engine.card, engine.size, "fp32", threads)
-    try:
-        off = deviation(output, reference.infer(probe))
-    finally:
-        reference.close()
-    log.info("%s deviates from the fp32 reference by %.2g sigma", engine.name, off)
-    if off > MAX_DEVIATION[engine.precision]:
+def _wanted(card: ModelCard, backend: str, precision: str) -> list[Candidate]:
+    """The candidates that match a request."""
+    if backend not in ("auto", *BACKENDS):
+        raise ModelError(f"backend '{backend}': expected auto, {', '.join(BACKENDS)}")
+    precisions = ("auto", *get_args(Precision))
+    if precision not in precisions:
+        raise ModelError(f"precision '{precision}': expected {', '.join(precisions)}")
+    known = [c for c in candidates(card) if backend in ("auto", c.backend)]
+    matching = [c for c in known if precision in ("auto", c.precision)]
+    if not matching:
+        offers = ", ".join(dict.fromkeys(c.precision for c in known))
         raise ModelError(
-            f"{engine.name} deviates from the fp32 reference by {off:.2g} standard deviations, "
-            f"more than {MAX_DEVIATION[engine.precision]:g}"
+            f"backend {backend} does not run '{card.name}' in {precision}: it offers {offers}"
         )
+    return matching
 
 
 def _threads(threads: int | None) -> int:
@@ -146,3 +103,9 @@ def _threads(threads: int | None) -> int:
     if threads > most:
         log.warning("depth.threads asks for %d, there are %d cores: using %d", threads, most, most)
     return min(threads, most)
+
+
+def _quantised(card: ModelCard) -> str:
+    measured = card.verification.get("deviation")
+    how = f"{measured:.2g} standard deviations" if measured is not None else "an unknown amount"
+    return f"depth model '{card.name}' is quantised to int8: it deviates by {how} from the original"

@@ -22,6 +22,10 @@ NON_COMMERCIAL = (
     "the weights are licensed CC-BY-NC-4.0, which forbids commercial use, inspection in a factory "
     "included"
 )
+UNRESOLVED = (
+    "the licence of these weights is unresolved: they were fine-tuned from weights under "
+    "CC-BY-NC-4.0, which forbids commercial use, inspection in a factory included"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Model:
         input_size: rows and columns that it was trained at.
         note: one line for people.
         acknowledgement: what a user must have read before export; None where nothing.
+        unit: of the scaled output: ``"relative"``, ``"um"`` or ``"mm"``.
+        scale: factor from the model's output to that unit.
     """
 
     name: str
@@ -45,6 +51,8 @@ class Model:
     input_size: tuple[int, int]
     note: str
     acknowledgement: str | None = None
+    unit: str = "relative"
+    scale: float = 1.0
 
     @property
     def embedded(self) -> bool:
@@ -55,6 +63,22 @@ class Model:
 def _depth_anything(name: str, licence: str, note: str, acknowledgement: str | None) -> Model:
     hub_id = f"depth-anything/Depth-Anything-V2-{name.capitalize()}-hf"
     return Model(name, hub_id, licence, Convention.DISPARITY, (518, 518), note, acknowledgement)
+
+
+def _metric(place: str, size: str, reach: int) -> Model:
+    """A metric variant: its head gives metres, ``reach`` of them at most."""
+    small = size == "small"
+    return Model(
+        f"metric-{place}-{size}",
+        f"depth-anything/Depth-Anything-V2-Metric-{place.capitalize()}-{size.capitalize()}-hf",
+        "Apache-2.0" if small else "unresolved",
+        Convention.DEPTH,
+        (518, 518),
+        f"Depth Anything V2 {size.capitalize()}, metric depth {place}s, at most {reach} m",
+        None if small else UNRESOLVED,
+        unit="mm",
+        scale=1000.0,
+    )
 
 
 _MODELS = (
@@ -73,6 +97,8 @@ _MODELS = (
     _depth_anything(
         "large", "CC-BY-NC-4.0", "Depth Anything V2 Large, 335 M parameters", NON_COMMERCIAL
     ),
+    *(_metric("indoor", size, 20) for size in ("small", "base", "large")),
+    *(_metric("outdoor", size, 80) for size in ("small", "base", "large")),
 )
 
 REGISTRY: Mapping[str, Model] = {model.name: model for model in _MODELS}

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
+Image = npt.NDArray[np.uint8]
 
-def probe_image(rows: int, columns: int) -> npt.NDArray[np.uint8]:
+MAX_SIDE = 1024
+"""Most rows and columns that are computed: a larger picture has its pixels repeated."""
+
+
+def probe_image(rows: int, columns: int, *, grain: float = 0.02) -> Image:
     """A shaded surface with bumps, a groove, uneven light and grain, (rows, columns) uint8.
 
     Lambertian shading of an analytic height field, lit along the columns; the same on every run.
+    ``grain`` is the standard deviation of its noise, as a share of full scale. Beyond ``MAX_SIDE``
+    pixels are repeated, so that memory beside the picture itself is bounded.
     """
+    return enlarged(lambda r, c: _surface(r, c, grain), rows, columns)
+
+
+def enlarged(make: Callable[[int, int], Image], rows: int, columns: int) -> Image:
+    """What ``make`` gives for at most ``MAX_SIDE`` rows and columns, its pixels repeated."""
+    down, across = -(-rows // MAX_SIDE), -(-columns // MAX_SIDE)
+    image = make(-(-rows // down), -(-columns // across))
+    if down > 1:
+        image = np.repeat(image, down, axis=0)[:rows]
+    if across > 1:
+        image = np.repeat(image, across, axis=1)[:, :columns]
+    return np.ascontiguousarray(image)
+
+
+def _surface(rows: int, columns: int, grain: float) -> Image:
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float64)
     y, x = y / rows, x / columns
     height = np.zeros_like(x)
@@ -22,5 +46,5 @@ def probe_image(rows: int, columns: int) -> npt.NDArray[np.uint8]:
     slope = np.gradient(height, 1.0 / max(rows, 1), axis=0)
     light = 0.55 + 0.25 * x - 0.3 * slope
     light += 0.03 * np.sin(40 * x) * np.sin(33 * y)
-    light += np.random.default_rng(7).normal(0.0, 0.02, light.shape)
+    light += np.random.default_rng(7).normal(0.0, grain, light.shape)
     return np.asarray(np.clip(np.rint(light * 255), 0, 255), np.uint8)

@@ -1,4 +1,4 @@
-"""Frames as the model sees them: reduced by area to uint8 at the model's size."""
+"""Frames as the model sees them: reduced by area to uint8, on the canvas of their plan."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from linescan.depth.framing import Framing, Plan, Size
 from linescan.depth.models import PATCH
 from linescan.errors import ModelError
-from linescan.records import BoolArray, Cause, Frame, GrayArray, Loss, ModelInput, WebMap
+from linescan.records import BoolArray, Cause, Frame, GrayArray, Loss, ModelInput
 from linescan.stages import MapStage
 
 
@@ -18,7 +19,7 @@ class Resize(MapStage[Frame, ModelInput]):
     """Frame to model input; each array pixel keeps its exact place on the web.
 
     Args:
-        size: rows and columns of the model's input.
+        framing: how frames are laid out, or rows and columns that every frame is resized to.
         pitch_mm: size of a camera pixel on the web in mm, (along, across); None where not known.
         bits: significant bits of uint16 pixels, 8 to 16. They become 8 bits by a fixed shift, the
             upper ones kept, as a camera's own 8-bit format does: brightness means the same in
@@ -30,53 +31,44 @@ class Resize(MapStage[Frame, ModelInput]):
 
     def __init__(
         self,
-        size: tuple[int, int],
+        framing: Framing | Size,
         pitch_mm: tuple[float | None, float | None] = (None, None),
         bits: int = 16,
     ) -> None:
+        size = framing.size if isinstance(framing, Framing) else framing
         if min(size) < PATCH:
             raise ModelError(f"model input {size[0]}x{size[1]}: at least {PATCH} each are needed")
         if not 8 <= bits <= 16:
             raise ModelError(f"pixels of {bits} bits: expected 8 to 16")
-        self._size = size
+        self._framing = framing
         self._pitch_mm = pitch_mm
         self._shift = bits - 8
 
+    @property
+    def canvas(self) -> Size:
+        """Rows and columns of the depth of a whole frame."""
+        if isinstance(self._framing, Framing):
+            return self._framing.nominal.canvas
+        return self._framing
+
     def process(self, item: Frame) -> Iterable[ModelInput | Loss]:
         """Resize one frame of (rows, width) uint8 or uint16."""
+        plan = self._plan((item.pixels.shape[0], item.pixels.shape[1]))
         pixels = fill_invalid(item.pixels, item.valid)
-        image = resize_area(pixels, self._size)
+        image = resize_area(pixels, plan.image)
         if image.dtype == np.uint16:
             image = np.minimum(image >> self._shift, 255)
-        web = web_map(item.pixels.shape, self._size, item.first_line, self._pitch_mm)
         yield ModelInput(
             frame=item,
             image=np.ascontiguousarray(image, dtype=np.uint8),
-            valid=rows_all_valid(item.valid, self._size[0]),
-            web=web,
+            valid=rows_all_valid(item.valid, plan.canvas[0]),
+            web=plan.web_map(item.first_line, self._pitch_mm),
         )
 
-
-def web_map(
-    shape: tuple[int, ...],
-    size: tuple[int, int],
-    first_line: int,
-    pitch_mm: tuple[float | None, float | None] = (None, None),
-) -> WebMap:
-    """Where pixel centres lie on the web after a resize of the whole of ``shape`` to ``size``.
-
-    A resize maps extents onto extents, so with s = source / target the centre of target pixel r
-    lies at (r + 0.5)·s - 0.5 in source pixels.
-    """
-    line_step, column_step = shape[0] / size[0], shape[1] / size[1]
-    return WebMap(
-        line_offset=first_line + 0.5 * line_step - 0.5,
-        line_step=line_step,
-        column_offset=0.5 * column_step - 0.5,
-        column_step=column_step,
-        mm_per_line=pitch_mm[0],
-        mm_per_column=pitch_mm[1],
-    )
+    def _plan(self, frame: Size) -> Plan:
+        if isinstance(self._framing, Framing):
+            return self._framing.plan(frame)
+        return Plan(frame, self._framing, self._framing)
 
 
 def rows_all_valid(valid: BoolArray, rows: int) -> BoolArray:
@@ -109,30 +101,24 @@ def fill_invalid(pixels: GrayArray, valid: BoolArray) -> GrayArray:
     return filled
 
 
-def resize_area(pixels: GrayArray, size: tuple[int, int]) -> npt.NDArray[np.uint8 | np.uint16]:
-    """Resize (rows, width) to ``size``: shrink by area, enlarge by linear interpolation.
+def resize_area(pixels: GrayArray, size: Size) -> npt.NDArray[np.uint8 | np.uint16]:
+    """Resize (rows, width), or (…, 3), to ``size``: shrunk by area, enlarged linearly.
 
-    OpenCV halves even sides many times faster than it shrinks by any other factor, so sides are
-    halved while they stay at least as large as the target. Linear interpolation would alias.
+    A shrunk pixel is the mean over exactly the area that it covers, to within one gray level: fine
+    stripes average out, and edges keep their place to a fraction of a camera pixel. OpenCV reduces
+    whole factors fastest in one go, any other along one axis after the other.
     """
+    rows, columns = (min(n, target) for n, target in zip(pixels.shape[:2], size, strict=True))
     image: npt.NDArray[np.uint8 | np.uint16] = pixels
-    while True:
-        half = tuple(_half(n, target) for n, target in zip(image.shape, size, strict=True))
-        if half == image.shape:
-            break
-        image = _resize(image, half, cv2.INTER_AREA)
-    shrunk = tuple(min(n, target) for n, target in zip(image.shape, size, strict=True))
-    image = _resize(image, shrunk, cv2.INTER_AREA)
+    if pixels.shape[0] % rows or pixels.shape[1] % columns:
+        image = _resize(image, (rows, pixels.shape[1]), cv2.INTER_AREA)
+    image = _resize(image, (rows, columns), cv2.INTER_AREA)
     return _resize(image, size, cv2.INTER_LINEAR)
-
-
-def _half(n: int, target: int) -> int:
-    return n // 2 if n % 2 == 0 and n // 2 >= target else n
 
 
 def _resize(
     image: npt.NDArray[np.uint8 | np.uint16], shape: tuple[int, ...], method: int
 ) -> npt.NDArray[np.uint8 | np.uint16]:
-    if image.shape == shape:
+    if image.shape[:2] == shape:
         return image
     return np.asarray(cv2.resize(image, (shape[1], shape[0]), interpolation=method), image.dtype)

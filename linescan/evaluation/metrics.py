@@ -3,14 +3,20 @@
 The alignment by scale and shift in closed form is that of MiDaS: R. Ranftl et al., "Towards robust
 monocular depth estimation", TPAMI 2022, equation 4. Dividing by the truth's deviation makes frames
 of shallow and of high relief comparable: 1.0 is what a constant scores.
+
+Rank correlation asks for less: which of two pixels is nearer. No monotonic map can change it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+RANKED: Final = 20_000
+"""Most pixels that are ranked; more are sampled, the same ones for every map of that shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +84,29 @@ def rmse_over_sigma(predicted: ArrayLike, truth: ArrayLike) -> float:
     if sigma == 0:
         raise ValueError("the truth is flat: there is no deviation to compare with")
     return rmse(align(predicted, truth).apply(predicted), truth) / sigma
+
+
+def rank_correlation(predicted: ArrayLike, truth: ArrayLike, most: int = RANKED) -> float:
+    """Return Spearman's rank correlation, -1 to 1; equal values share their mean rank.
+
+    Args:
+        predicted: any shape, any unit; NaN where unknown. A constant ranks nothing and scores 0.
+        truth: same shape; NaN where unknown.
+        most: of the known pixels so many are used, drawn at random with a fixed seed.
+
+    Raises:
+        ValueError: if the truth is constant.
+    """
+    from scipy.stats import rankdata
+
+    p, t = _pairs(predicted, truth)
+    if len(p) > most:
+        chosen = np.random.default_rng(0).choice(len(p), most, replace=False)
+        p, t = p[chosen], t[chosen]
+    ranks, true_ranks = rankdata(p) - (len(p) + 1) / 2, rankdata(t) - (len(t) + 1) / 2
+    spread, true_spread = float(ranks @ ranks), float(true_ranks @ true_ranks)
+    if true_spread == 0:
+        raise ValueError("the truth is flat: there are no ranks to compare with")
+    if spread == 0:
+        return 0.0
+    return float(np.clip(ranks @ true_ranks / np.sqrt(spread * true_spread), -1.0, 1.0))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linescan.errors import ModelError
 from linescan.evaluation.baselines import best_blur, constant
 from linescan.evaluation.metrics import align, rmse, rmse_over_sigma
 
@@ -121,28 +120,6 @@ def judge(
             )
         )
     return SurfaceReport(tuple(scores), blur_px)
-
-
-def onnx_predictor(path: Path) -> Predictor:
-    """Return the predictor of an exported model: uint8 grey in, height or depth out.
-
-    Raises:
-        ModelError: if the model's input is not a single-channel uint8 image.
-    """
-    import onnxruntime as ort
-
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (source,) = session.get_inputs()
-    if source.type != "tensor(uint8)" or len(source.shape) != 4:
-        raise ModelError(
-            f"{path}: expected one uint8 input (n, 1, h, w), got {source.type} {source.shape}"
-        )
-
-    def predict(image: Image) -> Height:
-        outputs = session.run(None, {source.name: image[None, None]})
-        return np.asarray(outputs[0], dtype=np.float32).reshape(image.shape)
-
-    return predict
 
 
 def checkpoint_predictor(folder: Path) -> Predictor:

@@ -1,13 +1,19 @@
-"""Stages one after the other in the caller's thread: for single pictures and for tests."""
+"""Setting stages up and tearing them down, and running them one after the other.
+
+The runner gives each stage a thread; single pictures go through them in the caller's thread.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from linescan.records import Loss
 from linescan.stages import Stage
+
+log = logging.getLogger(__name__)
 
 
 def through(stages: Sequence[Stage[Any, Any]], item: Any) -> list[Any]:
@@ -20,7 +26,11 @@ def through(stages: Sequence[Stage[Any, Any]], item: Any) -> list[Any]:
 
 @contextmanager
 def set_up(stages: Sequence[Stage[Any, Any]]) -> Iterator[None]:
-    """Set stages up, and tear down those that were, whatever happens."""
+    """Set stages up, and tear down those that were, whatever happens.
+
+    Raises:
+        LinescanError: a stage cannot be set up.
+    """
     ready: list[Stage[Any, Any]] = []
     try:
         for stage in stages:
@@ -29,7 +39,15 @@ def set_up(stages: Sequence[Stage[Any, Any]]) -> Iterator[None]:
         yield
     finally:
         for stage in reversed(ready):
-            stage.teardown()
+            release(stage.teardown)
+
+
+def release(teardown: Callable[[], None]) -> None:
+    """Release one thing; where that fails it is logged, so that the next is released, too."""
+    try:
+        teardown()
+    except Exception:
+        log.exception("teardown failed")
 
 
 def _step(stage: Stage[Any, Any], entry: Any) -> Iterable[Any]:

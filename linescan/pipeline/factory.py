@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from linescan.config import Config
+from linescan.config import Config, GenicamSource
+from linescan.config import Source as SourceSection
 from linescan.errors import ConfigError
 from linescan.ledger import Ledger
 from linescan.pipeline.limits import LimitedSource
@@ -61,10 +64,10 @@ def build_pipeline(
     try:
         info = source.description
         rows, overlap = _frame_shape(config, info)
-        frame_bytes = rows * info.width * np.dtype(info.dtype).itemsize
-        delivery = _delivery(config, ledger, frame_bytes)
         stitch: Stage[Any, Any] = Stitch(rows, overlap, config.frame.last)
-        stages = [stitch, *processing_stages(config, info), delivery]
+        processing = processing_stages(config, info)
+        delivery = _delivery(config, ledger, _message_bytes(config, info, processing))
+        stages = [stitch, *processing, delivery]
         pipeline = Pipeline(source, stages, ledger, config.overload, on_result, limit_s)
         if isinstance(delivery, Publish):
             delivery.end_reason = lambda: pipeline.reason
@@ -74,21 +77,53 @@ def build_pipeline(
         raise
 
 
-def processing_stages(config: Config, info: SourceInfo) -> list[Stage[Any, Any]]:
-    """The stages from frames to inspections."""
+def processing_stages(
+    config: Config, info: SourceInfo, *, streaming: bool = True
+) -> list[Stage[Any, Any]]:
+    """The stages from frames to inspections.
+
+    Args:
+        config: the configuration.
+        info: what is known of the source.
+        streaming: lines come one after the other; at set-up, the cost of a frame is measured and
+            held against their rate.
+
+    Raises:
+        LinescanError: a stage's settings do not fit the source or the model.
+    """
     if not config.depth.enabled:
         return [WithoutDepth()]
     from linescan.depth import depth_stages, read_card
+    from linescan.depth.advice import Demand, report_cost
 
     card = read_card(config.depth.model)
+    rows, overlap = _frame_shape(config, info)
+    if card.frame_size is not None and config.frame.last == "short":
+        raise ConfigError(
+            f"'frame.last': short frames do not fit {card.path}, which takes whole frames of "
+            f"{card.frame_size[0]}x{card.frame_size[1]}: set it to pad or drop"
+        )
+    frame, pitch = (rows, info.width), (info.along_mm, info.across_mm)
+    demand = Demand(rows, overlap, line_rate(config.source, info))
+    report = partial(report_cost, demand, config.depth, card, frame) if streaming else None
     stages: list[Stage[Any, Any]] = [
-        *depth_stages(config.depth, card, (info.along_mm, info.across_mm), info.bits)
+        *depth_stages(config.depth, card, frame, pitch, info.bits, report)
     ]
     if config.segmentation.enabled:
         from linescan.segmentation import Segment
 
         stages.append(Segment(config.segmentation, card.noise_floor))
     return stages
+
+
+def line_rate(source: SourceSection, info: SourceInfo) -> float | None:
+    """Lines per second that a source will give; None where it gives as many as are taken.
+
+    A recording or images come at the configured rate, whatever they were taken at.
+    """
+    if isinstance(source, GenicamSource):
+        return source.line_rate_hz or info.line_rate_hz
+    return None if source.rate == "max" else source.rate
 
 
 def _frame_shape(config: Config, info: SourceInfo) -> tuple[int, int]:
@@ -99,8 +134,23 @@ def _frame_shape(config: Config, info: SourceInfo) -> tuple[int, int]:
         raise ConfigError(f"'frame': {error}, for a web of {info.width} pixels") from error
 
 
-def _delivery(config: Config, ledger: Ledger, frame_bytes: int) -> Publish | Deliver:
+def _message_bytes(config: Config, info: SourceInfo, stages: Sequence[Stage[Any, Any]]) -> int:
+    """Size of the arrays that the inspection of a whole frame is published with."""
+    rows, _ = _frame_shape(config, info)
+    size = rows * info.width * np.dtype(info.dtype).itemsize
+    if not config.depth.enabled:
+        return size
+    from linescan.depth.resize import Resize
+
+    (resize,) = [stage for stage in stages if isinstance(stage, Resize)]
+    each = np.dtype(np.float32).itemsize  # depth
+    if config.segmentation.enabled:
+        each += np.dtype(np.uint16).itemsize  # labels
+    return size + math.prod(resize.canvas) * each
+
+
+def _delivery(config: Config, ledger: Ledger, message_bytes: int) -> Publish | Deliver:
     if not config.publish.enabled:
         return Deliver(ledger)
     settings = config.model_dump(mode="json")
-    return Publish(config.publish, config.camera, ledger, settings, frame_bytes)
+    return Publish(config.publish, config.camera, ledger, settings, message_bytes)

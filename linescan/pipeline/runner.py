@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from linescan.config import OverloadSection
+from linescan.latency import Latency
 from linescan.ledger import Ledger, Totals
+from linescan.pipeline.chain import release, set_up
 from linescan.pipeline.channel import Channel, ChannelClosed
-from linescan.pipeline.latency import Latency
+from linescan.pipeline.opencv import one_opencv_thread
 from linescan.pipeline.worker import Worker
 from linescan.sources.base import Source
 from linescan.stages import Stage
@@ -37,8 +39,9 @@ class Outcome:
         reason: ``finished``, what stopped it, or the source's error.
         error: the error that ended the source, or None.
         seconds: from the first item to the end.
-        latencies: time spent in each stage, by stage name.
-        failures: items that made a stage fail, by stage name.
+        latencies: time spent in each stage, by stage name, or in each of its steps.
+        failures: items that made a stage fail, by stage name; and how often a part of a stage's
+            output could not be made, by ``stage.part``.
     """
 
     totals: Totals
@@ -111,16 +114,12 @@ class Pipeline:
         Raises:
             LinescanError: a stage cannot be set up.
         """
-        ready: list[Callable[[], None]] = [self._source.close]
         try:
-            for worker in self._workers:
-                worker.stage.setup()
-                ready.append(worker.stage.teardown)
-            self._start()
-            self._wait()
+            with set_up([worker.stage for worker in self._workers]), one_opencv_thread():
+                self._start()
+                self._wait()
         finally:
-            for release in reversed(ready):
-                self._release(release)
+            release(self._source.close)
         return self._outcome()
 
     def stop(self, reason: str) -> None:
@@ -190,7 +189,10 @@ class Pipeline:
                 break
         else:
             return
-        log.warning("not drained within %g s: the rest is discarded", self._overload.drain_s)
+        if self._discard.is_set():
+            log.warning("asked to end at once: the rest is discarded")
+        else:
+            log.warning("not drained within %g s: the rest is discarded", self._overload.drain_s)
         self._discard.set()
         if self._ended.wait(GRACE_S):
             return
@@ -200,20 +202,19 @@ class Pipeline:
             channel.close()
         self._ended.wait(GRACE_S)
 
-    @staticmethod
-    def _release(release: Callable[[], None]) -> None:
-        try:
-            release()
-        except Exception:
-            log.exception("teardown failed")
-
     def _outcome(self) -> Outcome:
-        latencies = {w.stage.name: w.latency for w in self._workers}
+        latencies: dict[str, Latency] = {"acquire": self.acquire}
+        failures: dict[str, int] = {}
+        for worker in self._workers:
+            stage = worker.stage
+            latencies |= stage.steps or {stage.name: worker.latency}
+            failures[stage.name] = worker.failures
+            failures |= {f"{stage.name}.{what}": n for what, n in stage.partial_failures.items()}
         return Outcome(
             totals=self.ledger.totals(),
             reason=self._reason,
             error=self._error,
             seconds=time.monotonic() - self._began,
-            latencies={"acquire": self.acquire, **latencies},
-            failures={w.stage.name: w.failures for w in self._workers},
+            latencies=latencies,
+            failures=failures,
         )

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from linescan.errors import PublishError
+from linescan.latency import Latency
 from linescan.pipeline.channel import Channel, ChannelClosed
-from linescan.pipeline.latency import Latency
 from linescan.records import Cause, Frame, Inspection, Loss, ModelInput
 from linescan.stages import Stage
 

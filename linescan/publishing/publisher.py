@@ -9,15 +9,17 @@ import contextlib
 import logging
 import socket
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import zmq
 
 from linescan.errors import PublishError
+from linescan.latency import Latency
 from linescan.protocol import Buffer, Kind, encode_welcome, topic
 from linescan.publishing.budget import MemoryBudget
 from linescan.publishing.outlet import Outlet
@@ -41,14 +43,17 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """Messages that belong together, and what to do once the socket took them.
+    """Messages that belong together, and what to do once the socket took the first of them.
 
-    Both callbacks are called in the publisher's thread; exactly one of them is.
+    The first one matters; the others are derived from it. Both callbacks are called in the
+    publisher's thread; exactly one of them is, once. ``sending`` is told how long handing the
+    messages to ZeroMQ took.
     """
 
     messages: Sequence[Sequence[Buffer]]
     on_sent: Callable[[], None] = _nothing
     on_failed: Callable[[], None] = _nothing
+    sending: Latency = field(default_factory=Latency)
 
 
 class Publisher:
@@ -229,13 +234,17 @@ class Publisher:
             return self._queue.popleft() if self._queue else None
 
     def _send(self, outlet: Outlet, outgoing: Outgoing) -> None:
+        began = time.perf_counter_ns()
         try:
-            for message in outgoing.messages:
+            for message in outgoing.messages[:1]:
                 outlet.send(message)
         except BaseException:
             outgoing.on_failed()
             raise
         outgoing.on_sent()
+        for message in outgoing.messages[1:]:
+            outlet.send(message)
+        outgoing.sending.add(time.perf_counter_ns() - began)
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:

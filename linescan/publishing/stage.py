@@ -6,13 +6,15 @@ import hashlib
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
 from linescan.config import PublishSection
-from linescan.errors import PublishError
+from linescan.errors import ProtocolError, PublishError
+from linescan.latency import Latency
 from linescan.ledger import Ledger
 from linescan.protocol import (
     DERIVED,
@@ -55,7 +57,8 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         camera: name of the camera in topics.
         ledger: the account of lines; this stage alone tells it what became of them.
         settings: a summary of the configuration for the ``start`` event.
-        frame_bytes: size of a frame's pixels; subscribers' queues are sized by it.
+        message_bytes: size of a frame with its depth and labels; subscribers' queues are sized by
+            it.
 
     Attributes:
         publisher: the socket's owner; its ``endpoint`` is the resolved one after ``setup``.
@@ -71,14 +74,14 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         camera: str,
         ledger: Ledger,
         settings: Mapping[str, Any] | None = None,
-        frame_bytes: int = MESSAGE_BYTES,
+        message_bytes: int = MESSAGE_BYTES,
     ) -> None:
         self.publisher = Publisher(
             section.data,
             [camera],
             memory_mb=section.memory_mb,
             linger_s=section.linger_s,
-            message_bytes=frame_bytes,
+            message_bytes=message_bytes,
         )
         self.end_reason: Callable[[], str] = lambda: "finished"
         self._section = section
@@ -87,6 +90,8 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         self._fates = Fates(ledger)
         self._settings = dict(settings or {})
         self._numbers = Numbers()
+        self._encoding, self._sending = Latency(), Latency()
+        self._not_derived: Counter[Kind] = Counter()
 
     def setup(self) -> None:
         """Bind, wait for subscribers where the configuration asks for it, publish ``start``.
@@ -116,21 +121,24 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
     def process(self, item: Inspection) -> Iterable[Inspection | Loss]:
         """Send one inspection and what is derived from it, and pass it on.
 
+        A derived kind that cannot be written down is left out, logged and counted.
+
         Raises:
             ProtocolError: the inspection cannot be written down.
             PublishError: the publisher has failed.
         """
-        stamp = self._stamp(self._numbers.inspection)
-        kinds = [k for k in DERIVED if self.publisher.wants(topic(self._camera, k))]
-        encoded = (encode(item, kind, stamp) for kind in (Kind.INSPECTION, *kinds))
+        began = time.perf_counter_ns()
+        messages = self._encode(item, self._stamp(self._numbers.inspection))
+        self._encoding.add(time.perf_counter_ns() - began)
         self.publisher.send(
             Outgoing(
-                messages=[message for message in encoded if message is not None],
+                messages=messages,
                 on_sent=partial(self._fates.delivered, item),
                 on_failed=partial(self._fates.failed, item),
+                sending=self._sending,
             )
         )
-        self._numbers = replace(self._numbers, inspection=stamp.seq + 1)
+        self._numbers = replace(self._numbers, inspection=self._numbers.inspection + 1)
         return (item,)
 
     def skip(self, loss: Loss) -> Iterable[Inspection | Loss]:
@@ -167,6 +175,16 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         """Let subscribers fetch what was sent, within the linger time, and release the endpoint."""
         self.publisher.close()
 
+    @property
+    def steps(self) -> Mapping[str, Latency]:
+        """Writing messages down (header, arrays, checksums), and handing them to ZeroMQ."""
+        return {"encode": self._encoding, "send": self._sending}
+
+    @property
+    def partial_failures(self) -> Mapping[str, int]:
+        """Inspections of which a derived kind could not be written down, by kind."""
+        return {str(kind): count for kind, count in self._not_derived.items()}
+
     def snapshot(self) -> Numbers:
         """The next sequence numbers."""
         return self._numbers
@@ -174,6 +192,28 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
     def restore(self, state: Numbers) -> None:
         """Go on with the sequence numbers of a snapshot."""
         self._numbers = state
+
+    def _encode(self, item: Inspection, stamp: Stamp) -> list[list[Buffer]]:
+        """The inspection's message, and one of each derived kind that somebody subscribes to."""
+        messages = [encode(item, Kind.INSPECTION, stamp)]
+        for kind in DERIVED:
+            if self.publisher.wants(topic(self._camera, kind)):
+                try:
+                    messages.append(encode(item, kind, stamp))
+                except ProtocolError as error:
+                    self._note_not_derived(kind, stamp, error)
+        return [message for message in messages if message is not None]
+
+    def _note_not_derived(self, kind: Kind, stamp: Stamp, error: ProtocolError) -> None:
+        self._not_derived[kind] += 1
+        if self._not_derived[kind] == 1 or self._not_derived[kind] % 100 == 0:
+            log.error(
+                "inspection %d is published without its %s: %s (%d so far)",
+                stamp.seq,
+                kind,
+                error,
+                self._not_derived[kind],
+            )
 
     def _stamp(self, seq: int) -> Stamp:
         return Stamp(self._camera, self.publisher.epoch, seq, time.time_ns())

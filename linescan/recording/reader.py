@@ -43,7 +43,7 @@ class Recording:
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self.header = header
-        self._mapped: tuple[str, npt.NDArray[Any]] | None = None
+        self._mapped: dict[str, tuple[str, npt.NDArray[Any]]] = {}
 
     @classmethod
     def open(cls, path: Path) -> Recording:
@@ -128,10 +128,7 @@ class Recording:
         self, entry: BlockEntry, name: str, dtype: str, columns: int | None
     ) -> npt.NDArray[Any]:
         try:
-            if columns is None:
-                array = map_array(self.path / BLOCK_FOLDER / name, dtype, columns)
-            else:
-                array = self._map(name, dtype, columns)
+            array = self._map(name, dtype, columns)
             if len(array) < entry.row + entry.count:
                 raise ValueError(
                     f"expected at least {entry.row + entry.count} rows, found {len(array)}"
@@ -143,12 +140,18 @@ class Recording:
             ) from error
         return array[entry.row : entry.row + entry.count]
 
-    def _map(self, name: str, dtype: str, columns: int) -> npt.NDArray[Any]:
-        """The block file, mapped once for the entries that follow each other in it."""
-        if self._mapped is None or self._mapped[0] != name:
-            self._mapped = None
-            self._mapped = (name, map_array(self.path / BLOCK_FOLDER / name, dtype, columns))
-        return self._mapped[1]
+    def _map(self, name: str, dtype: str, columns: int | None) -> npt.NDArray[Any]:
+        """A file of pixels or of ticks, mapped once for the entries that follow each other in it.
+
+        The newest of each sort stays mapped.
+        """
+        sort = "ticks" if columns is None else "pixels"
+        kept = self._mapped.get(sort)
+        if kept is None or kept[0] != name:
+            self._mapped.pop(sort, None)
+            kept = name, map_array(self.path / BLOCK_FOLDER / name, dtype, columns)
+            self._mapped[sort] = kept
+        return kept[1]
 
 
 def _count(folder: Path, header: Header) -> Header:

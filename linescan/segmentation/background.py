@@ -9,6 +9,7 @@ object. Waviness *along* the web is not removed: it may be what the inspection i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -19,15 +20,19 @@ from linescan.segmentation.profile import smooth_profile
 from linescan.segmentation.robust import (
     Floats,
     column_medians,
+    finite,
+    median,
     median_sigma,
     median_slope,
+    thin,
     tukey_weights,
 )
 
 Kind = Literal["none", "plane", "columns", "both"]
 
+FLOAT32 = np.finfo(np.float32)
 SAMPLE_ROWS = 192
-SAMPLE_COLUMNS = 256
+SAMPLE_COLUMNS = 160
 REFINEMENTS = 3
 OBJECT_SIGMAS = 3.5
 """Beyond so many robust standard deviations a pixel does not count as background."""
@@ -37,18 +42,18 @@ MIN_SHARE = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A sparse grid of a depth map: float64 values, NaN where unknown, and where they are from."""
+    """A sparse grid of a depth map: float64 values, NaN where unknown, and where they are from.
+
+    ``resolution`` is what float32 can tell apart at the size of these values: four units in the
+    last place. Columns are ``column_step`` apart.
+    """
 
     values: Floats
     rows: npt.NDArray[np.intp]
     columns: npt.NDArray[np.intp]
+    column_step: int
     shape: tuple[int, int]
-
-    @property
-    def resolution(self) -> float:
-        """What float32 can tell apart at the size of these values: four units in last place."""
-        largest = float(np.nanmax(np.abs(self.values))) if self.values.size else 0.0
-        return max(4 * float(np.finfo(np.float32).eps) * largest, float(np.finfo(np.float32).tiny))
+    resolution: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,15 @@ def take_sample(values: FloatArray, known: BoolArray) -> Sample | None:
     """
     rows = np.flatnonzero(known.any(axis=1))
     rows = rows[:: -(-rows.size // SAMPLE_ROWS) or 1]
-    columns = np.arange(0, values.shape[1], -(-values.shape[1] // SAMPLE_COLUMNS) or 1)
+    column_step = -(-values.shape[1] // SAMPLE_COLUMNS) or 1
+    columns = np.arange(0, values.shape[1], column_step)
     grid = np.ix_(rows, columns)
     taken = np.where(known[grid], values[grid].astype(np.float64), np.nan)
-    if not np.isfinite(taken).any():
+    largest = float(np.fmax.reduce(np.abs(taken), axis=None, initial=-1.0))
+    if largest < 0:
         return None
-    return Sample(taken, rows, columns, values.shape)
+    resolution = max(4 * float(FLOAT32.eps) * largest, float(FLOAT32.tiny))
+    return Sample(taken, rows, columns, column_step, values.shape, resolution)
 
 
 def fit_background(sample: Sample, kind: Kind) -> tuple[Background, Floats]:
@@ -101,10 +109,10 @@ def fit_background(sample: Sample, kind: Kind) -> tuple[Background, Floats]:
     elif kind in {"columns", "both"}:
         slope, profile = _fit_columns(sample, row_place, tilt=kind == "both")
     rest = sample.values - slope * row_place[:, None] - profile
-    rest = _finite(rest)
-    centre = float(np.median(rest))
+    rest = finite(rest)
+    centre = median(rest)
     every_row = (np.arange(height) - (height - 1) / 2) / max(height, 1)
-    every_column = _extend(profile + centre, sample.columns, width)
+    every_column = _extend(profile + centre, sample.column_step, width)
     surface = Background((slope * every_row).astype(np.float32), every_column.astype(np.float32))
     return surface, rest - centre
 
@@ -115,10 +123,10 @@ def _fit_plane(sample: Sample, row_place: Floats, column_place: Floats) -> tuple
     along = median_slope(values, row_place, 0)
     across = median_slope(values, column_place, 1)
     rest = values - along * row_place[:, None] - across * column_place
-    offset, _ = median_sigma(_finite(rest))
+    offset, _ = _spread(rest)
     for _ in range(REFINEMENTS):
         rest = values - along * row_place[:, None] - across * column_place - offset
-        _, sigma = median_sigma(_finite(rest))
+        _, sigma = _spread(rest)
         if sigma <= sample.resolution:
             break
         weights = tukey_weights(rest, sigma)
@@ -157,14 +165,14 @@ def _fit_columns(sample: Sample, row_place: Floats, *, tilt: bool) -> tuple[floa
     for refinement in range(REFINEMENTS):
         level = background - slope * row_place[:, None]
         medians, counts = column_medians(level)
-        noise = max(median_sigma(_finite(level - medians))[1], resolution)
+        noise = max(_spread(level - medians)[1], resolution)
         share = counts / max(int(counts.max()), 1)
         trust = np.where(share >= MIN_SHARE, share, 0.0)
         profile = smooth_profile(medians, trust, noise)
         if refinement == REFINEMENTS - 1:
             break
         rest = values - slope * row_place[:, None] - profile
-        centre, sigma = median_sigma(_finite(rest))
+        centre, sigma = _spread(rest)
         sigma = max(sigma, resolution)
         background = np.where(np.abs(rest - centre) <= OBJECT_SIGMAS * sigma, values, np.nan)
         if tilt:
@@ -185,16 +193,27 @@ def _weighted_slope(rest: Floats, sigma: float, row_place: Floats) -> float:
     return float(place @ sums) / spread
 
 
-def _extend(profile: Floats, columns: npt.NDArray[np.intp], width: int) -> Floats:
-    """From the sampled columns to all, by a cubic spline: a parabola stays one."""
-    from scipy.interpolate import CubicSpline
+def _spread(values: Floats) -> tuple[float, float]:
+    """Median and robust standard deviation of what is known of a sample, nearly."""
+    return median_sigma(thin(finite(values), values.shape[1]))
 
-    if columns.size == width:
+
+def _extend(profile: Floats, step: int, width: int) -> Floats:
+    """From every ``step``-th of ``width`` columns to all, by a cubic spline: a parabola stays one.
+
+    Not as a matrix product, whose threads may change the last bit.
+    """
+    if step == 1:
         return profile
-    full: Floats = CubicSpline(columns, profile)(np.arange(width))
+    full: Floats = np.einsum("ij,j->i", _spline(width, step), profile)
     return full
 
 
-def _finite(values: Floats) -> Floats:
-    known: Floats = values[np.isfinite(values)]
-    return known
+@lru_cache(maxsize=4)
+def _spline(width: int, step: int) -> Floats:
+    """The cubic spline through every ``step``-th column as a matrix, (width, knots)."""
+    from scipy.interpolate import CubicSpline
+
+    knots = np.arange(0, width, step)
+    matrix: Floats = np.ascontiguousarray(CubicSpline(knots, np.eye(knots.size))(np.arange(width)))
+    return matrix

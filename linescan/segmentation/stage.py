@@ -9,6 +9,7 @@ import numpy as np
 
 from linescan.config import SegmentationSection
 from linescan.records import Cause, Convention, DepthMap, Inspection, Loss, WebMap
+from linescan.segmentation.background import SAMPLE_COLUMNS
 from linescan.segmentation.segment import segment_depth
 from linescan.stages import MapStage
 
@@ -32,8 +33,11 @@ class Segment(MapStage[Inspection, Inspection]):
         self._section = section
 
     def setup(self) -> None:
-        """Segment a small frame: what is loaded at first use is then there for the first frame."""
-        rows = np.random.default_rng(0).normal(size=(28, 28)).astype(np.float32)
+        """Segment a small frame: what is loaded at first use is then there for the first frame.
+
+        It is wide enough for the background to be taken from every other column.
+        """
+        rows = np.random.default_rng(0).normal(size=(28, 2 * SAMPLE_COLUMNS)).astype(np.float32)
         depth = DepthMap(
             values=rows,
             convention=Convention.HEIGHT,

@@ -16,7 +16,7 @@ import numpy as np
 
 from linescan.config import ThresholdSection
 from linescan.segmentation.otsu import otsu_cuts
-from linescan.segmentation.robust import Floats, median_sigma
+from linescan.segmentation.robust import MAD_TO_SIGMA, Floats, median
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,7 @@ def choose_thresholds(
         section: method, its parameters, side and floor; a floor of ``auto`` counts as none.
         resolution: smallest standard deviation to believe in.
     """
-    _, sigma = median_sigma(heights)
-    noise = max(sigma, resolution)
+    noise = max(MAD_TO_SIGMA * median(np.abs(heights)), resolution)
     limit = noise * math.sqrt(2 * math.log(max(pixels, 2)))
     if section.method == "mad":
         raised = sunk = section.k * noise

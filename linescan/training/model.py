@@ -37,9 +37,14 @@ _NECK_SHARES = [0.125, 0.25, 0.5, 1.0]
 
 
 def _stages(layers: int) -> list[str]:
-    """Return four stages spread over the layers, the last one included."""
+    """Return four stages spread over the layers, the last one included.
+
+    The ends of the four quarters, as the published models have them, where there are such.
+    """
     if layers < 4:
         raise ValueError(f"the head takes four stages: at least 4 layers, got {layers}")
+    if layers % 4 == 0:
+        return [f"stage{layers // 4 * (k + 1)}" for k in range(4)]
     return [f"stage{round(1 + k * (layers - 1) / 3)}" for k in range(4)]
 
 

@@ -28,6 +28,7 @@ COMMANDS = (
     ("record",),
     ("simulate",),
     ("image",),
+    ("cost",),
     ("subscribe",),
     ("verify",),
     ("model", "list"),
@@ -187,4 +188,4 @@ def test_the_demo_configuration_shows_every_key_but_those_of_other_sources() -> 
     assert set(shown) == set(config)
     for section in ("frame", "segmentation", "publish", "overload"):
         assert set(shown[section]) == set(config[section])
-    assert set(config["depth"]) - set(shown["depth"]) == {"threads"}
+    assert set(config["depth"]) - set(shown["depth"]) == {"threads", "cache"}

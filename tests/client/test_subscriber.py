@@ -182,3 +182,14 @@ def test_closed_is_the_end(stage: Publish) -> None:
     results.close()
     results.close()
     assert list(results) == []
+
+
+def test_receiving_is_timed_for_what_was_asked_for(stage: Publish) -> None:
+    with subscribe(stage) as results:
+        stage.publisher.wait_for_subscribers(1, 10)
+        publish(stage, 0, 1, 2)
+        list(stage.finish())
+        assert len(list(results)) == 3
+        row = results.receiving.summary()
+    assert row["count"] == 3
+    assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["max_ms"]

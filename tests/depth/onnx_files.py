@@ -19,7 +19,8 @@ METADATA: Mapping[str, str] = {
     "licence": "Apache-2.0",
     "source": "by hand",
     "input_size": "[28, 42]",
-    "verification": "{}",
+    "precision": "fp32",
+    "features": "[]",
 }
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto
 
 from linescan.depth import read_card
+from linescan.depth.card import WEIGHTS
+from linescan.depth.record import write_record
 from linescan.errors import ModelError
 from linescan.records import Convention
 from tests.depth.onnx_files import METADATA, write_model
@@ -93,3 +95,25 @@ def test_a_size_is_fitted_to_the_frames_aspect(tmp_path: Path) -> None:
     rows, columns = card.fit(100, 10**6)
     assert (rows, columns) == (28, 4088), "within what a model takes"
     assert read_card(write_model(tmp_path / "static.onnx", (56, 70))).fit(10, 99) == (56, 70)
+
+
+def test_a_model_that_is_not_the_one_of_its_record(
+    handmade: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = read_card(handmade).sha256
+    write_record(handmade, {"sha256": digest, "max_error": 1e-6})
+    assert read_card(handmade).verification["max_error"] == 1e-6
+    assert not caplog.records
+    changed = read_card(write_model(handmade, divide_by=5.0))
+    assert not changed.verification
+    (warning,) = caplog.records
+    said = f"SHA-256 is {changed.sha256[:12]}…, handmade.verification.json says {digest[:12]}…"
+    assert warning.levelname == "WARNING"
+    assert said in warning.getMessage()
+    monkeypatch.setattr("linescan.depth.card.WEIGHTS", handmade.parent)
+    with pytest.raises(ModelError, match=f"{said}: install linescan again"):
+        read_card(handmade)
+
+
+def test_the_embedded_models_are_where_they_are_looked_for() -> None:
+    assert read_card("surface-tiny").path.parent == WEIGHTS

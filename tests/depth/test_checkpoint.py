@@ -92,6 +92,16 @@ def test_a_metric_head_needs_a_convention(tmp_path: Path) -> None:
     assert find_checkpoint(folder, convention=Convention.DEPTH).convention is Convention.DEPTH
 
 
+def test_a_local_copy_of_a_published_model_is_known_by_its_name(tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path / "x", depth_estimation_type="metric", max_depth=20)
+    found = find_checkpoint(folder, name="metric-indoor-small")
+    assert (found.convention, found.unit, found.scale) == (Convention.DEPTH, "mm", 1000.0)
+    assert (found.licence, found.input_size) == ("Apache-2.0", (518, 518))
+    with pytest.raises(ModelError, match=r"licence .* is unresolved.*--acknowledge-licence"):
+        find_checkpoint(folder, name="metric-outdoor-large")
+    assert find_checkpoint(folder, name="metric-outdoor-large", acknowledge_licence=True).unit
+
+
 def test_the_processors_normalisation_is_used(folder: Path) -> None:
     path = folder / "preprocessor_config.json"
     path.write_text(json.dumps({"image_mean": [0.5] * 3, "image_std": [0.25] * 3}))
@@ -100,6 +110,14 @@ def test_the_processors_normalisation_is_used(folder: Path) -> None:
     path.write_text(json.dumps({"image_mean": [0.5]}))
     with pytest.raises(ModelError, match="expected 3 values"):
         find_checkpoint(folder)
+
+
+@pytest.mark.parametrize("given", ["metric-indoor-base", "metric-outdoor-large"])
+def test_weights_of_an_unresolved_licence_need_an_acknowledgement(no_hub: None, given: str) -> None:
+    with pytest.raises(ModelError, match=r"unresolved.*--acknowledge-licence"):
+        export(given)
+    with pytest.raises(ModelError, match="cannot be had from the Hugging Face hub"):
+        export(given, acknowledge_licence=True)
 
 
 @pytest.mark.parametrize("given", ["base", "depth-anything/Depth-Anything-V2-Large-hf"])
@@ -121,7 +139,7 @@ def test_a_local_copy_of_non_commercial_weights_needs_it_too(folder: Path) -> No
 def test_a_hub_out_of_reach_is_one_sentence_with_the_way_out(
     no_hub: None, model_folder: Path, given: str
 ) -> None:
-    with pytest.raises(ModelError, match=r"give its folder: linescan model export FOLDER") as error:
+    with pytest.raises(ModelError, match=r"give its folder in place of the name") as error:
         export(given)
     assert "\n" not in str(error.value)
     assert not list(model_folder.iterdir())
@@ -136,7 +154,7 @@ def test_an_offline_user_gets_the_same_sentence(tmp_path: Path) -> None:
     )
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("linescan.errors.ModelError: checkpoint 'depth-anything/Depth-")
-    assert last.endswith("give its folder: linescan model export FOLDER")
+    assert last.endswith("give its folder in place of the name")
 
 
 @pytest.mark.parametrize("package", ["torch", "transformers", "onnx", "onnxscript"])

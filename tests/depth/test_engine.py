@@ -1,42 +1,30 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+import math
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import onnxruntime
-import openvino
 import pytest
 
-from linescan.depth import Engine, open_engine, read_card
+from linescan.depth import open_engine, read_card
 from linescan.depth.backends.base import BackendName, cores
-from linescan.depth.backends.ort import BoundSession, open_session, session_options
-from linescan.depth.engine import deviation
+from linescan.depth.engine import candidates
+from linescan.depth.fallback import FallbackEngine
+from linescan.depth.gate import probes
 from linescan.errors import ModelError
-from tests.depth.onnx_files import write_model
-
-CPU_BACKENDS: tuple[BackendName, ...] = ("cpu", "openvino")
+from tests.depth.onnx_files import METADATA, write_model
 
 
-def images(count: int, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(1).integers(0, 256, (count, *size), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("backend", CPU_BACKENDS)
-def test_engine_computes_the_model(handmade: Path, backend: BackendName) -> None:
-    engine = open_engine(handmade, backend)
+@pytest.mark.parametrize("backend", ["cpu", "openvino"])
+def test_an_engine_by_name(handmade: Path, tmp_path: Path, backend: BackendName) -> None:
+    engine = open_engine(handmade, backend, "fp32", cache=tmp_path)
     assert (engine.name, engine.backend, engine.precision) == (f"{backend}-fp32", backend, "fp32")
-    assert engine.size == (28, 42)
-    first, second = images(2, engine.size)
-    kept = engine.infer(first)
-    np.testing.assert_array_equal(engine.infer(second), second / np.float32(4))
-    np.testing.assert_array_equal(kept, first / np.float32(4))  # not overwritten by the next run
-    assert kept.dtype == np.float32
-    assert kept.flags.c_contiguous
-    assert kept.flags.writeable
-    engine.close()
+    assert engine.size == engine.image_shape == (28, 42)
+    assert engine.deviation == pytest.approx(0.0, abs=1e-6)
+    assert engine.fallbacks == 0
+    (image,) = probes(engine.image_shape)[:1]
+    np.testing.assert_array_equal(engine.infer(image), image / np.float32(4))
 
 
 def test_a_static_model_runs_at_its_own_size_only(tmp_path: Path) -> None:
@@ -46,91 +34,47 @@ def test_a_static_model_runs_at_its_own_size_only(tmp_path: Path) -> None:
         open_engine(path, "cpu", size=(42, 28))
 
 
-def test_wrong_images_are_refused(handmade: Path) -> None:
-    engine = open_engine(handmade, "cpu")
-    with pytest.raises(ModelError, match="takes 28x42 uint8 images, got 42x28 uint8"):
-        engine.infer(np.zeros((42, 28), np.uint8))
-    with pytest.raises(ModelError, match="got 28x42 uint16"):
-        engine.infer(np.zeros((28, 42), np.uint16))
+def test_a_dynamic_model_runs_at_the_configured_size(handmade: Path) -> None:
+    for size in ((42, 98), (70, 70)):
+        engine = open_engine(handmade, "openvino", size=size)
+        assert engine.infer(probes(size)[0]).shape == size == engine.size
 
 
-def test_a_closed_engine_says_so(handmade: Path) -> None:
-    for backend in CPU_BACKENDS:
-        engine = open_engine(handmade, backend)
-        engine.close()
-        engine.close()
-        with pytest.raises(ModelError, match="closed"):
-            engine.infer(np.zeros(engine.size, np.uint8))
-
-
-@pytest.mark.parametrize("backend", CPU_BACKENDS)
-def test_values_that_are_not_finite_are_refused(tmp_path: Path, backend: BackendName) -> None:
-    path = write_model(tmp_path / "broken.onnx", divide_by=0.0)
-    with pytest.raises(ModelError, match="not finite") as error:
-        open_engine(path, backend)
-    assert backend in str(error.value)
-
-
-def test_auto_takes_what_loads_and_names_what_did_not(
-    handmade: Path, caplog: pytest.LogCaptureFixture
+def test_a_named_backend_is_never_replaced_at_start(
+    handmade: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with caplog.at_level(logging.INFO, "linescan.depth.engine"):
-        engine = open_engine(handmade)
-    said = [r for r in caplog.records if "does not load" in r.getMessage()]
-    if engine.backend == "cuda":
-        assert not said
-    else:
-        assert engine.backend == "openvino"
-        (record,) = said
-        assert record.getMessage().startswith("depth backend cuda does not load: ")
-        installed = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-        assert record.levelno == (logging.WARNING if installed else logging.INFO)
-    assert any(f"runs on {engine.name}" in r.getMessage() for r in caplog.records)
-
-
-def test_a_backend_that_fails_although_it_is_installed_is_warned_of(
-    handmade: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("no such instruction")
-
-    monkeypatch.setattr("openvino.Core", fail)
-    engine = open_engine(handmade)
-    assert engine.backend != "openvino"
-    warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    assert any("openvino does not load" in text and "instruction" in text for text in warned)
-
-
-def test_auto_in_bf16_never_falls_back_to_another_precision(handmade: Path) -> None:
-    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        assert open_engine(handmade, precision="bf16").name == "openvino-bf16"
-        return
-    with pytest.raises(ModelError, match=r"cuda: .*openvino: .*no bf16.*cpu: .*fp32 only"):
-        open_engine(handmade, precision="bf16")
-
-
-def test_a_named_backend_is_never_replaced(handmade: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ModelError, match="backend cpu runs fp32 only"):
-        open_engine(handmade, "cpu", "bf16")
+    with pytest.raises(ModelError, match="cpu does not run 'handmade' in bf16: it offers fp32"):
+        open_engine(handmade, "cpu", "bf16", cache=tmp_path)
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(ModelError, match=r"cannot load .* cuda: .*built without CUDA"):
-        open_engine(handmade, "cuda")
+    for backend in ("cuda", "tensorrt"):
+        with pytest.raises(ModelError, match=rf"cannot load .*: {backend}: .*built without"):
+            open_engine(handmade, backend, cache=tmp_path)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Specified provider 'TensorrtExecutionProvider' is not in available"
-)
-def test_a_provider_that_is_listed_but_does_not_load_is_found_out(handmade: Path) -> None:
-    card = read_card(handmade)
-    wanted = "TensorrtExecutionProvider"
-    with pytest.raises(ModelError, match="did not load"):
-        open_session(card, session_options((28, 42), 1), [wanted, "CPUExecutionProvider"], wanted)
+def test_without_a_bound_an_engine_is_measured_and_never_replaced(handmade: Path) -> None:
+    engine = open_engine(handmade, "openvino", "fp32", tolerance=math.inf)
+    assert not isinstance(engine, FallbackEngine)
+    assert engine.deviation == pytest.approx(0.0, abs=1e-6)
+    engine.close()
+    with pytest.raises(ModelError, match="closed"):
+        engine.infer(probes((28, 42))[0])
+
+
+def test_the_reference_needs_no_successor(handmade: Path) -> None:
+    assert not isinstance(open_engine(handmade, "cpu"), FallbackEngine)
+
+
+def test_a_model_that_is_broken_on_the_reference_is_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "broken.onnx", divide_by=0.0)
+    for tolerance in (0.02, math.inf):
+        with pytest.raises(ModelError, match=r"cpu-fp32: model 'handmade' gave .* not finite"):
+            open_engine(path, tolerance=tolerance)
 
 
 def test_unknown_words_are_refused(handmade: Path) -> None:
-    with pytest.raises(ModelError, match="expected auto, cuda, openvino, cpu"):
+    with pytest.raises(ModelError, match="expected auto, tensorrt, cuda, openvino, cpu"):
         open_engine(handmade, "tpu")  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="expected fp32 or bf16"):
+    with pytest.raises(ModelError, match="expected auto, fp32, fp16, bf16, bf16_mixed"):
         open_engine(handmade, "cpu", "fp8")  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="threads 0"):
         open_engine(handmade, "cpu", threads=0)
@@ -143,32 +87,35 @@ def test_never_more_threads_than_cores(handmade: Path, caplog: pytest.LogCapture
     assert open_engine(handmade, "cpu", threads=1).device == "CPU, 1 threads"
 
 
-@pytest.mark.parametrize("backend", CPU_BACKENDS)
-def test_threads_that_share_an_engine_get_their_own_results(
-    handmade: Path, backend: BackendName
+@pytest.mark.parametrize(
+    ("precision", "features", "names"),
+    [
+        (
+            "fp32",
+            "[]",
+            "tensorrt-fp16 tensorrt-bf16 tensorrt-fp32 cuda-fp16 cuda-bf16_mixed cuda-fp32 "
+            "openvino-bf16 openvino-fp32 cpu-fp32",
+        ),
+        (
+            "fp32",
+            '["a"]',
+            "tensorrt-fp16 tensorrt-bf16 tensorrt-fp32 cuda-fp16 cuda-bf16_mixed cuda-fp32 "
+            "openvino-bf16 openvino-bf16_mixed openvino-fp32 cpu-fp32",
+        ),
+        ("fp16", "[]", "tensorrt-fp16 cuda-fp16 openvino-bf16 openvino-fp32 cpu-fp32"),
+        ("int8", "[]", "openvino-bf16 openvino-fp32 cpu-fp32"),
+    ],
+)
+def test_candidates_follow_from_the_card(
+    tmp_path: Path, precision: str, features: str, names: str
 ) -> None:
-    engine = open_engine(handmade, backend, threads=1)
-    given = images(64, engine.size)
-    with ThreadPoolExecutor(4) as pool:
-        for image, output in zip(given, pool.map(engine.infer, given), strict=True):
-            np.testing.assert_array_equal(output, image / np.float32(4))
+    metadata = {**METADATA, "precision": precision, "features": features}
+    card = read_card(write_model(tmp_path / "m.onnx", metadata=metadata))
+    assert [each.name for each in candidates(card)] == names.split()
 
 
-def test_the_cuda_engine_uses_the_buffers_that_the_cpu_engine_is_tested_with(
-    handmade: Path,
-) -> None:
-    from linescan.depth.backends.onnxruntime_cuda import CudaEngine
-
-    engine: Engine = open_engine(handmade, "cpu")
-    assert isinstance(engine, BoundSession)
-    assert issubclass(CudaEngine, BoundSession)
-    assert CudaEngine._run is type(engine)._run
-
-
-def test_deviation_is_in_standard_deviations() -> None:
-    reference = np.array([[0.0, 2.0]], np.float32)
-    assert deviation(reference + np.float32(0.5), reference) == pytest.approx(0.5)
-    assert deviation(reference, reference) == 0.0
-    constant = np.zeros((1, 2), np.float32)
-    assert deviation(constant, constant) == 0.0
-    assert deviation(constant + np.float32(1), constant) == float("inf")
+def test_a_quantised_file_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    metadata = {**METADATA, "precision": "int8"}
+    open_engine(write_model(tmp_path / "q.onnx", metadata=metadata), cache=tmp_path)
+    (record,) = [r for r in caplog.records if "int8" in r.getMessage()]
+    assert record.levelno == logging.WARNING

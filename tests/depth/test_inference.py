@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +7,9 @@ import pytest
 
 from linescan.config import DepthSection
 from linescan.depth import Engine, depth_stages, open_engine, read_card
+from linescan.depth.framing import Framing, Plan, Size
 from linescan.depth.inference import Inference
-from linescan.depth.resize import web_map
+from linescan.depth.warm_up import FrameCost
 from linescan.errors import ModelError
 from linescan.records import (
     BoolArray,
@@ -31,7 +31,13 @@ def model_input(valid: BoolArray | None = None) -> ModelInput:
     frame = Frame(np.zeros((56, 84), np.uint8), 1000, lines, 4, 123, stamps={"stitch": 9})
     image = rng.integers(0, 256, SIZE, dtype=np.uint8)
     valid = np.ones(SIZE[0], np.bool_) if valid is None else valid
-    return ModelInput(frame, image, valid, web_map((56, 84), SIZE, 1000))
+    web = Plan((56, 84), SIZE, SIZE).web_map(1000)
+    return ModelInput(frame, image, valid, web)
+
+
+def stage_of(path: Path, **section: object) -> Inference:
+    framing = Framing(DepthSection.model_validate(section), read_card(path), (56, 84))
+    return Inference(lambda size: open_engine(path, "cpu", size=size), framing)
 
 
 def infer(stage: Inference, item: ModelInput) -> Inspection:
@@ -41,7 +47,7 @@ def infer(stage: Inference, item: ModelInput) -> Inspection:
 
 
 def test_scale_and_shift_are_applied_and_everything_is_tagged(handmade: Path) -> None:
-    stage = Inference(partial(open_engine, handmade, "cpu"))
+    stage = stage_of(handmade)
     stage.setup()
     item = model_input()
     result = infer(stage, item)
@@ -66,7 +72,7 @@ def test_scale_and_shift_are_applied_and_everything_is_tagged(handmade: Path) ->
 def test_rows_without_valid_lines_are_nan(handmade: Path) -> None:
     valid = np.ones(SIZE[0], np.bool_)
     valid[[0, 5, 6]] = False
-    stage = Inference(partial(open_engine, handmade, "cpu"))
+    stage = stage_of(handmade)
     stage.setup()
     depth = infer(stage, model_input(valid)).depth
     assert depth is not None
@@ -83,11 +89,11 @@ def test_rows_without_valid_lines_are_nan(handmade: Path) -> None:
 def test_a_restarted_stage_opens_a_new_engine_and_closes_the_old_one(handmade: Path) -> None:
     opened: list[Engine] = []
 
-    def opening() -> Engine:
-        opened.append(open_engine(handmade, "cpu"))
+    def opening(size: Size) -> Engine:
+        opened.append(open_engine(handmade, "cpu", size=size))
         return opened[-1]
 
-    stage = Inference(opening)
+    stage = Inference(opening, Framing(DepthSection(), read_card(handmade), (56, 84)))
     with pytest.raises(ModelError, match="not set up"):
         infer(stage, model_input())
     stage.setup()
@@ -103,7 +109,7 @@ def test_a_restarted_stage_opens_a_new_engine_and_closes_the_old_one(handmade: P
 
 def test_what_cannot_be_opened_is_an_error_of_setup(tmp_path: Path) -> None:
     path = write_model(tmp_path / "broken.onnx", divide_by=0.0)
-    stage = Inference(partial(open_engine, path, "cpu"))
+    stage = stage_of(path)
     with pytest.raises(ModelError, match="not finite"):
         stage.setup()
     stage.teardown()
@@ -112,7 +118,7 @@ def test_what_cannot_be_opened_is_an_error_of_setup(tmp_path: Path) -> None:
 def test_the_factory_follows_the_configuration(handmade: Path) -> None:
     section = DepthSection(model=str(handmade), backend="cpu", size=(42, 28), threads=1)
     card = read_card(handmade)
-    resize, inference = depth_stages(section, card, pitch_mm=(0.2, 0.1), bits=12)
+    resize, inference = depth_stages(section, card, (200, 100), pitch_mm=(0.2, 0.1), bits=12)
     assert (resize.name, inference.name) == ("resize", "infer")
     assert resize.failure is inference.failure is Cause.INFERENCE_FAILURE
     inference.setup()
@@ -132,4 +138,59 @@ def test_the_factory_says_early_what_is_wrong(tmp_path: Path, model_folder: Path
         read_card("small")
     static = write_model(tmp_path / "static.onnx", (28, 42))
     with pytest.raises(ModelError, match="exported for 28x42 only"):
-        depth_stages(DepthSection(size=(56, 56)), read_card(static))
+        depth_stages(DepthSection(size=(56, 56)), read_card(static), (56, 56))
+
+
+@pytest.mark.parametrize("mode", ["resize", "letterbox", "tile"])
+def test_every_mode_gives_the_models_depth_at_the_right_place(handmade: Path, mode: str) -> None:
+    """A ramp across the web comes out as that ramp, in the model's unit, wherever it is cut."""
+    section = DepthSection.model_validate(
+        {"model": str(handmade), "backend": "cpu", "mode": mode, "tile": 60, "size": (28, 42)}
+    )
+    pixels = np.tile(np.linspace(10, 240, 500), (100, 1)).astype(np.uint8)
+    pixels[::7] = pixels[::7] // 2  # stripes, so that every tile has structure
+    costs: list[FrameCost] = []
+    resize, inference = depth_stages(section, read_card(handmade), (100, 500), report=costs.append)
+    inference.setup()
+    (item,) = resize.process(Frame(pixels, 0, np.ones(100, np.bool_), 0, 1))
+    assert isinstance(item, ModelInput)
+    depth = infer(inference, item).depth
+    inference.teardown()
+    assert depth is not None
+    assert depth.values.shape == item.image.shape
+    expected = item.image / 4 * 2.0 - 1.5
+    assert np.abs(depth.values - expected).max() <= 0.02 * expected.std()
+    assert (depth.confidence is None) == (mode != "tile")
+    (cost,) = costs
+    assert cost.ms > 0
+    assert cost.gflop is None  # its weights have no names that tell
+    assert cost.tokens == sum(r * c // 196 + 1 for r, c in cost.passes)
+    assert (len(cost.passes) > 4) == (mode == "tile")
+
+
+def test_a_short_last_frame_is_tiled_like_the_others(handmade: Path) -> None:
+    section = DepthSection(model=str(handmade), backend="cpu", mode="tile", tile=60)
+    resize, inference = depth_stages(section, read_card(handmade), (100, 500))
+    inference.setup()
+    pixels = np.random.default_rng(0).integers(0, 255, (33, 500)).astype(np.uint8)
+    (item,) = resize.process(Frame(pixels, 900, np.ones(33, np.bool_), 0, 1))
+    assert isinstance(item, ModelInput)
+    depth = infer(inference, item).depth
+    inference.teardown()
+    assert depth is not None
+    assert depth.values.shape == (15, 233)
+    assert depth.web.line_offset + 14 * depth.web.line_step == pytest.approx(900 + 32 - 0.6)
+    assert np.isfinite(depth.values).all()
+
+
+def test_the_engine_is_named_as_it_is_when_the_frame_is_done(handmade: Path) -> None:
+    """An engine may be replaced by another while it runs."""
+    stage = stage_of(handmade)
+    stage.setup()
+    assert infer(stage, model_input()).model is not None
+    (engine,) = stage._engines.values()
+    engine.precision = "bf16"
+    tag = infer(stage, model_input()).model
+    stage.teardown()
+    assert tag is not None
+    assert tag.engine == "cpu-bf16"

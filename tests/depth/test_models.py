@@ -8,12 +8,27 @@ import pytest
 
 from linescan.depth.models import REGISTRY, find, list_models, model_folder
 from linescan.errors import ModelError
+from linescan.records import Convention
+
+SIZES = ("small", "base", "large")
 
 
 @pytest.mark.parametrize("name", ["base", "large"])
 def test_non_commercial_models_need_an_acknowledgement(name: str) -> None:
     assert REGISTRY[name].licence == "CC-BY-NC-4.0"
     assert "commercial" in (REGISTRY[name].acknowledgement or "")
+
+
+@pytest.mark.parametrize("place", ["indoor", "outdoor"])
+@pytest.mark.parametrize("size", SIZES)
+def test_metric_variants_give_depth_in_mm(place: str, size: str) -> None:
+    """Their heads give metres."""
+    model = REGISTRY[f"metric-{place}-{size}"]
+    where = f"Metric-{place.capitalize()}-{size.capitalize()}"
+    assert model.hub_id == f"depth-anything/Depth-Anything-V2-{where}-hf"
+    assert (model.convention, model.unit, model.scale) == (Convention.DEPTH, "mm", 1000.0)
+    assert (model.licence == "unresolved") == (model.acknowledgement is not None)
+    assert (model.acknowledgement is None) == (size == "small")
 
 
 @pytest.mark.parametrize("name", ["small", "surface-tiny"])
@@ -67,7 +82,8 @@ def test_list_says_what_is_there(model_folder: Path) -> None:
     (model_folder / "small.onnx").write_bytes(b"123")
     (model_folder / "web-7.onnx").write_bytes(b"12345")
     listings = {listing.name: listing for listing in list_models()}
-    assert list(listings) == ["surface-tiny", "small", "base", "large", "web-7"]
+    metric = [f"metric-{place}-{size}" for place in ("indoor", "outdoor") for size in SIZES]
+    assert list(listings) == ["surface-tiny", *SIZES, *metric, "web-7"]
     assert (listings["small"].nbytes, listings["small"].path) == (3, model_folder / "small.onnx")
     assert listings["base"].path is None
     assert listings["web-7"].model is None

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 from math import ceil, floor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linescan.depth.resize import Resize, fill_invalid, resize_area, rows_all_valid, web_map
+from linescan.config import DepthSection
+from linescan.depth.card import read_card
+from linescan.depth.framing import Framing, Plan
+from linescan.depth.resize import Resize, fill_invalid, resize_area, rows_all_valid
 from linescan.errors import ModelError
 from linescan.records import BoolArray, Frame, GrayArray, ModelInput
 
@@ -46,7 +51,7 @@ def test_web_map_says_where_pixels_really_come_from(
     Pixels that a reduction cuts count with their mean, which moves a centroid by up to an eighth
     of a model pixel, as often up as down; the rest is rounding.
     """
-    web = web_map(shape, size, first_line=0)
+    web = Plan(shape, size, size).web_map(0)
     for axis, (offset, step) in enumerate(
         ((web.line_offset, web.line_step), (web.column_offset, web.column_step))
     ):
@@ -56,24 +61,6 @@ def test_web_map_says_where_pixels_really_come_from(
         error = error[interior(offset, step, size[axis], shape[axis])]
         assert np.abs(error).max() <= (step / 8 if step > 1 else 0) + 0.08
         assert abs(error.mean()) <= 0.05
-
-
-@given(
-    shape=st.tuples(source_sides, source_sides),
-    size=st.tuples(model_sides, model_sides),
-    first_line=st.integers(0, 2**40),
-)
-def test_web_map_maps_extents_onto_extents(
-    shape: tuple[int, int], size: tuple[int, int], first_line: int
-) -> None:
-    web = web_map(shape, size, first_line, (0.5, 0.25))
-    for r in (0, size[0] // 2, size[0] - 1):
-        exact = first_line + (Fraction(r) + Fraction(1, 2)) * shape[0] / size[0] - Fraction(1, 2)
-        assert web.line_offset + r * web.line_step == pytest.approx(float(exact), abs=1e-3)
-    for c in (0, size[1] - 1):
-        exact = (Fraction(c) + Fraction(1, 2)) * shape[1] / size[1] - Fraction(1, 2)
-        assert web.column_offset + c * web.column_step == pytest.approx(float(exact), abs=1e-9)
-    assert (web.mm_per_line, web.mm_per_column) == (0.5, 0.25)
 
 
 @given(valid=masks, rows=st.integers(1, 120))
@@ -119,25 +106,37 @@ def test_a_frame_without_any_valid_row_passes_as_invalid() -> None:
     assert not result.image.any()
 
 
-def test_reduction_is_the_mean_over_the_area() -> None:
-    """Stripes finer than a model pixel average out; skipping pixels would alias them."""
-    pixels = np.zeros((512, 512), np.uint8)
-    pixels[:, ::2] = 200
-    for size in ((64, 64), (70, 84), (56, 300)):
-        image = resize_area(pixels, size)
-        assert np.abs(image.astype(int) - 100).max() <= (2 if size[1] < 256 else 75)
-    noise = np.random.default_rng(0).integers(0, 256, (640, 480), dtype=np.uint8)
-    means = noise.reshape(40, 16, 30, 16).mean(axis=(1, 3))
-    assert np.abs(resize_area(noise, (40, 30)) - means).max() <= 2.0
+@settings(max_examples=60)
+@given(
+    shape=st.tuples(source_sides, source_sides),
+    size=st.tuples(model_sides, model_sides),
+    kind=st.sampled_from([np.uint8, np.uint16]),
+)
+def test_reduction_is_the_mean_over_exactly_the_area(
+    shape: tuple[int, int], size: tuple[int, int], kind: type[np.uint8]
+) -> None:
+    """Noise is the hardest case: every camera pixel counts for itself."""
+    size = (min(size[0], shape[0]), min(size[1], shape[1]))
+    noise = np.random.default_rng(0).integers(0, 4000 if kind is np.uint16 else 256, shape)
+    down, across = (shares(n, m) for n, m in zip(shape, size, strict=True))
+    exact = down @ noise @ across.T
+    assert np.abs(resize_area(noise.astype(kind), size) - exact).max() <= 1.0
 
 
-def test_the_halving_path_agrees_with_one_area_reduction() -> None:
-    import cv2
+def shares(n: int, m: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Row r: which share of its area each of n source pixels has in target pixel r of m."""
+    edges = np.arange(m + 1) * n / m
+    source = np.arange(n)
+    covered = np.minimum(source + 1, edges[1:, None]) - np.maximum(source, edges[:-1, None])
+    return np.asarray(covered.clip(min=0) * m / n, np.float64)
 
-    noise = np.random.default_rng(0).integers(0, 256, (1024, 2048), dtype=np.uint8)
-    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 6), np.uint8)
-    direct = cv2.resize(smooth, (252, 252), interpolation=cv2.INTER_AREA)
-    assert np.abs(resize_area(smooth, (252, 252)).astype(int) - direct).max() <= 3
+
+def test_colour_is_reduced_channel_by_channel() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (301, 203, 3), dtype=np.uint8)
+    together = resize_area(noise, (42, 56))
+    for k in range(3):
+        alone = resize_area(np.ascontiguousarray(noise[..., k]), (42, 56))
+        np.testing.assert_array_equal(together[..., k], alone)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
@@ -187,3 +186,28 @@ def test_wrong_settings_are_refused() -> None:
         Resize((28, 28), bits=7)
     with pytest.raises(ModelError, match="at least 14"):
         Resize((28, 0))
+
+
+def test_tiles_get_the_canvas_of_their_plan(handmade: Path) -> None:
+    framing = Framing(DepthSection(mode="tile", tile=100), read_card(handmade), (200, 900))
+    result = resized(Resize(framing, (0.1, 0.2)), frame(np.full((200, 900), 70, np.uint8)))
+    assert result.image.shape == framing.nominal.canvas == (56, 252)
+    assert result.valid.shape == (56,)
+    assert result.web == framing.nominal.web_map(0, (0.1, 0.2))
+
+
+def test_a_model_that_resizes_itself_gets_the_frame_and_maps_of_its_own_size(
+    handmade: Path,
+) -> None:
+    card = dataclasses.replace(read_card(handmade), frame_size=(200, 300), dynamic=False)
+    stage = Resize(Framing(DepthSection(), card, (200, 300)), bits=12)
+    pixels = np.random.default_rng(0).integers(0, 5000, (200, 300)).astype(np.uint16)
+    valid = np.ones(200, np.bool_)
+    valid[:50] = False
+    result = resized(stage, frame(pixels, valid))
+    assert result.image.shape == (200, 300)
+    np.testing.assert_array_equal(result.image[50:], np.minimum(pixels[50:] >> 4, 255))
+    np.testing.assert_array_equal(result.image[:50], result.image[50:51].repeat(50, axis=0))
+    assert np.flatnonzero(~result.valid).tolist() == list(range(7))  # of 28 rows
+    with pytest.raises(ModelError, match=r"frames of 200x300 .* got 90x300"):
+        resized(stage, frame(pixels[:90]))

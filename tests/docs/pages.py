@@ -18,7 +18,13 @@ GUIDES = sorted(
     ]
 )
 """Pages whose commands are run."""
-REASONS = ("needs the network", "needs a camera", "needs administrator rights", "takes minutes")
+REASONS = (
+    "needs the network",
+    "needs a camera",
+    "needs a GPU",
+    "needs administrator rights",
+    "takes minutes",
+)
 """Why a block may be left unrun: ``<!-- not run: REASON -->`` in the line above it."""
 
 _FENCE = re.compile(r"^(```+)\s*([\w-]*)\s*$")

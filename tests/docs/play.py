@@ -35,7 +35,7 @@ shift
 case "$command" in
   run | replay)
     set -- --set publish.data=tcp://127.0.0.1:{port} --set depth.backend=cpu "$@" ;;
-  image)
+  image | cost)
     set -- --set depth.backend=cpu "$@" ;;
 esac
 exec "{python}" -m linescan "$command" "$@"

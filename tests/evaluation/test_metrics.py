@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 
 from linescan.evaluation.baselines import best_blur, blurred_intensity, constant
-from linescan.evaluation.metrics import align, rmse, rmse_over_sigma
+from linescan.evaluation.metrics import align, rank_correlation, rmse, rmse_over_sigma
 
 RNG = np.random.default_rng(1)
 
@@ -73,6 +74,46 @@ def test_impossible_comparisons_are_refused() -> None:
         align(np.full(3, np.nan), np.zeros(3))
     with pytest.raises(ValueError, match="flat"):
         rmse_over_sigma(np.arange(3.0), np.ones(3))
+
+
+@given(seed=st.integers(0, 1000), steepness=st.floats(0.1, 5))
+def test_ranks_are_blind_to_any_rising_map_and_see_a_falling_one(
+    seed: int, steepness: float
+) -> None:
+    truth = np.random.default_rng(seed).normal(size=(9, 7))
+    assert rank_correlation(np.exp(steepness * truth), truth) == pytest.approx(1.0)
+    assert rank_correlation(-(truth**3), truth) == pytest.approx(-1.0)
+
+
+@given(seed=st.integers(0, 1000), levels=st.integers(2, 6))
+def test_rank_correlation_is_spearmans_ties_included(seed: int, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = np.concatenate(([0, 1], rng.integers(0, levels, 60)))
+    predicted = truth + rng.integers(0, 4, truth.size)
+    found = rank_correlation(predicted, truth)
+    assert found == pytest.approx(spearmanr(predicted, truth).statistic)
+    assert found == pytest.approx(rank_correlation(truth, predicted))
+    assert -1.0 <= found <= 1.0
+
+
+def test_a_sample_of_the_ranks_is_enough_and_always_the_same() -> None:
+    truth = RNG.normal(size=(400, 300))
+    predicted = truth + RNG.normal(size=truth.shape)
+    every = rank_correlation(predicted, truth, most=truth.size)
+    sampled = rank_correlation(predicted, truth)
+    assert sampled == pytest.approx(every, abs=0.02)
+    assert sampled != every
+    assert sampled == rank_correlation(predicted, truth)
+
+
+def test_ranks_of_constants_and_of_unknown_pixels() -> None:
+    truth = RNG.normal(size=50)
+    predicted = 2 * truth
+    predicted[7] = np.nan
+    assert rank_correlation(predicted, truth) == pytest.approx(1.0)
+    assert rank_correlation(np.full(50, 3.0), truth) == 0.0
+    with pytest.raises(ValueError, match="flat"):
+        rank_correlation(truth, np.ones(50))
 
 
 def test_best_blur_finds_the_scale_at_which_brightness_is_height() -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto
 from typer.testing import CliRunner
 
-from linescan.errors import ModelError
-from linescan.evaluation.surface import SurfaceReport, judge, onnx_predictor
+from linescan.evaluation.surface import SurfaceReport, judge
 from linescan.simulation import HELD_OUT_SEEDS
 from linescan.training.data import simulated_frame
 from scripts.evaluate_surface import app
+from tests.depth.checkpoints import save_checkpoint
+from tests.depth.onnx_files import write_model
 
 SEEDS = HELD_OUT_SEEDS[:4]
 FRAMES = [simulated_frame(seed, 112) for seed in SEEDS]
@@ -61,27 +63,8 @@ def test_brightness_is_a_poor_height() -> None:
     assert judged(0.0).mean("blurred") > 0.8
 
 
-def write_onnx(path: Path, kind: int) -> None:
-    """Write a model that returns its input as float32."""
-    onnx = pytest.importorskip("onnx")
-    helper = onnx.helper
-    shape = [1, 1, 112, 112]
-    node = helper.make_node("Cast", ["x"], ["y"], to=onnx.TensorProto.FLOAT)
-    graph = helper.make_graph(
-        [node],
-        "identity",
-        [helper.make_tensor_value_info("x", kind, shape)],
-        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, shape)],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    model.ir_version = 9
-    onnx.save(model, path)
-
-
-def test_script_judges_an_onnx_file(tmp_path: Path) -> None:
-    model, figures = tmp_path / "grey.onnx", tmp_path / "figures.json"
-    write_onnx(model, 2)
-    np.testing.assert_array_equal(onnx_predictor(model)(FRAMES[0].image), FRAMES[0].image)
+def test_script_judges_an_exported_file(tmp_path: Path) -> None:
+    model, figures = write_model(tmp_path / "gray.onnx"), tmp_path / "figures.json"
     options = [str(model), "--frames", "3", "--size", "112", "--json", str(figures)]
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output
@@ -89,15 +72,30 @@ def test_script_judges_an_onnx_file(tmp_path: Path) -> None:
     written = json.loads(figures.read_text())
     assert [f["seed"] for f in written["frames"]] == list(HELD_OUT_SEEDS[:3])
     assert written["summary"]["frames"] == 3
-    # Brightness itself: as good as the baseline without its blur, so not better than that.
+    # A quarter of the brightness: as good as the baseline without its blur, so not better.
     assert written["summary"]["ratio"] >= 1.0 - 1e-9
 
 
 def test_script_refuses_what_it_cannot_judge(tmp_path: Path) -> None:
-    missing = CliRunner().invoke(app, [str(tmp_path / "none.onnx")])
-    assert missing.exit_code == 2
-    assert "there is no" in missing.output
-    model = tmp_path / "float.onnx"
-    write_onnx(model, 1)
-    with pytest.raises(ModelError, match="uint8"):
-        onnx_predictor(model)
+    wrong = str(write_model(tmp_path / "float.onnx", input_type=TensorProto.FLOAT))
+    right = str(write_model(tmp_path / "gray.onnx"))
+    for given, said in (
+        ([str(tmp_path / "none.onnx")], "no such model file"),
+        ([wrong], "expected one input"),
+        ([right, "--backend", "abacus"], "expected auto"),
+        ([right, "--precision", "fp8"], "expected auto"),
+        ([right, "--size", "100"], "multiples of 14"),
+    ):
+        result = CliRunner().invoke(app, given, env={"COLUMNS": "400"})
+        assert result.exit_code == 2
+        assert said in " ".join(result.output.split())
+
+
+def test_script_judges_a_checkpoint_as_torch_runs_it(tmp_path: Path) -> None:
+    folder, figures = save_checkpoint(tmp_path / "random"), tmp_path / "figures.json"
+    options = [str(folder), "--frames", "1", "--size", "56", "--json", str(figures)]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 0, result.output
+    (frame,) = json.loads(figures.read_text())["frames"]
+    assert 0.0 < frame["model"] <= 1.0
+    assert frame["unaligned"] > 1.0

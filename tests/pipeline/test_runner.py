@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import cv2
 import pytest
 
 from linescan.config import OverloadSection
 from linescan.errors import ModelError, PublishError
+from linescan.latency import Latency
 from linescan.ledger import Ledger
-from linescan.pipeline.latency import WINDOW, Latency
 from linescan.pipeline.limits import LimitedSource
 from linescan.pipeline.runner import Outcome, Pipeline
 from linescan.records import Cause, Frame, LineBlock, Loss
@@ -111,7 +112,9 @@ def test_stop_drains_what_was_captured() -> None:
     assert outcome.totals.published == outcome.totals.captured > 0
 
 
-def test_a_deadline_of_zero_discards_what_is_under_way_and_counts_it() -> None:
+def test_a_deadline_of_zero_discards_what_is_under_way_and_counts_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     release = threading.Event()
     entered = threading.Event()
 
@@ -135,9 +138,10 @@ def test_a_deadline_of_zero_discards_what_is_under_way_and_counts_it() -> None:
     stopper.join()
     assert outcome.totals.balanced
     assert outcome.totals.lost[Cause.SHUTDOWN] > 0
+    assert "not drained within 0 s: the rest is discarded" in caplog.messages
 
 
-def test_a_second_stop_discards_at_once() -> None:
+def test_a_second_stop_discards_at_once(caplog: pytest.LogCaptureFixture) -> None:
     entered, release = threading.Event(), threading.Event()
 
     def act(frame: Frame) -> Iterable[Frame]:
@@ -160,6 +164,7 @@ def test_a_second_stop_discards_at_once() -> None:
     assert outcome.reason == "once"
     assert outcome.totals.balanced
     assert outcome.totals.lost[Cause.SHUTDOWN] > 0
+    assert "not drained" not in caplog.text
 
 
 def test_a_hung_stage_does_not_hang_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +215,8 @@ def test_only_the_hung_stage_is_named_and_a_second_stop_does_not_wait_for_the_de
     hang.set()
     stopper.join()
     assert "stages that do not end: through" in caplog.messages
+    assert "asked to end at once: the rest is discarded" in caplog.messages
+    assert "not drained" not in caplog.text
 
 
 def test_a_source_that_fails_before_its_first_item_ends_the_run() -> None:
@@ -351,11 +358,66 @@ def test_losses_reach_the_result_callback_in_order() -> None:
     assert Loss(40, 10, Cause.CAMERA_GAP) in seen
 
 
-def test_latency_memory_is_bounded() -> None:
-    latency = Latency()
-    for k in range(3 * WINDOW):
-        latency.add(k)
-    summary = latency.summary()
-    assert len(latency._window) == WINDOW
-    assert summary["count"] == 3 * WINDOW
-    assert summary["max_ms"] == pytest.approx((3 * WINDOW - 1) / 1e6, abs=1e-4)
+def test_steps_of_a_stage_stand_in_its_place_and_part_failures_beside_it() -> None:
+    class Stepwise(Through):
+        name = "stepwise"
+
+        def __init__(self) -> None:
+            super().__init__(self._step)
+            self._first = Latency()
+
+        def _step(self, frame: Frame) -> Iterable[Frame]:
+            self._first.add(5)
+            return (frame,)
+
+        @property
+        def steps(self) -> dict[str, Latency]:
+            return {"first": self._first}
+
+        @property
+        def partial_failures(self) -> dict[str, int]:
+            return {"picture": 3}
+
+    ledger, source = Ledger(), Lines(100)
+    source.open(ledger.capture)
+    stages: list[Stage[Any, Any]] = [Stitch(20, 4), Stepwise(), Settle(ledger)]
+    outcome = Pipeline(source, stages, ledger, OverloadSection()).run()
+    assert list(outcome.latencies) == ["acquire", "stitch", "first", "settle"]
+    assert outcome.latencies["first"].count == outcome.latencies["settle"].count
+    assert outcome.failures == {"stitch": 0, "stepwise": 0, "stepwise.picture": 3, "settle": 0}
+
+
+def test_where_one_teardown_fails_the_others_still_happen(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Clumsy(Through):
+        def teardown(self) -> None:
+            super().teardown()
+            raise OSError("it is stuck")
+
+    ledger, source = Ledger(), Lines(40)
+    source.open(ledger.capture)
+    first, second = Through(lambda f: (f,)), Clumsy(lambda f: (f,))
+    stages: list[Stage[Any, Any]] = [Stitch(20, 4), first, second, Settle(ledger)]
+    assert Pipeline(source, stages, ledger, OverloadSection()).run().totals.balanced
+    assert first.log == second.log == ["setup", "teardown"]
+    assert source.closed
+    assert "it is stuck" in caplog.text
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_opencv_keeps_to_one_thread_while_a_pipeline_runs(fails: bool) -> None:
+    seen: set[int] = set()
+
+    def act(frame: Frame) -> Iterable[Frame]:
+        seen.add(cv2.getNumThreads())
+        return (frame,)
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        run(Lines(100, fails=fails), act)
+        assert seen == {1}
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -204,6 +205,45 @@ def test_a_frame_that_cannot_be_written_down_is_lost_alone(stage: Publish, ledge
     assert isinstance(end, EndEvent)
     assert end.totals.lost == {"publishing_failure": 64}
     assert end.totals.balanced
+
+
+def test_a_derived_kind_that_cannot_be_written_down_is_missed_alone(
+    stage: Publish, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = inspection(0)
+    frame = dataclasses.replace(good.frame, pixels=good.frame.pixels[:-1])
+    bad = dataclasses.replace(good, frame=frame)
+    ledger.capture([Interval(0, 64)])
+    messages = received(stage, [bad], ["inspection", "image", "mask"])
+    assert {m.kind for m in messages} == {"inspection", "mask"}
+    assert ledger.totals().published == 64
+    assert ledger.totals().balanced
+    assert stage.partial_failures == {"image": 1}
+    assert "inspection 0 is published without its image: the frame has 63 rows" in caplog.text
+
+
+def test_a_frame_counts_as_published_once_its_inspection_is_sent(
+    stage: Publish, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the socket fails at what is derived from it."""
+    unsendable: Any = ["text is not bytes"]
+    encode = stage._encode
+    monkeypatch.setattr(stage, "_encode", lambda *given: [*encode(*given), unsendable])
+    ledger.capture([Interval(0, 64)])
+    list(stage.process(inspection(0)))
+    with pytest.raises(PublishError):
+        stage.publisher.flush(10)
+    assert ledger.totals().published == 64
+    assert ledger.totals().balanced
+
+
+def test_encoding_and_sending_are_timed(stage: Publish) -> None:
+    feed(stage, [inspection(0), inspection(64)])
+    steps = {name: latency.summary() for name, latency in stage.steps.items()}
+    assert list(steps) == ["encode", "send"]
+    assert steps["encode"]["count"] == 2
+    assert steps["send"]["count"] == 2
+    assert all(0 < row["p50_ms"] <= row["max_ms"] for row in steps.values())
 
 
 def test_a_failed_publisher_loses_what_comes_and_hangs_nobody(

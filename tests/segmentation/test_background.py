@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from linescan.records import FloatArray
-from linescan.segmentation.background import Kind, fit_background, take_sample
+from linescan.segmentation.background import Kind, _spline, fit_background, take_sample
 
 SIDE = 300
 ROWS, COLUMNS = (axis.astype(float) / SIDE for axis in np.mgrid[:SIDE, :SIDE])
@@ -112,6 +112,16 @@ def test_the_sample_is_bounded_and_reaches_everywhere() -> None:
     assert sample.values.shape[1] <= 256
     assert sample.rows[-1] > 3950
     assert sample.columns[-1] > 2950
+
+
+def test_the_spline_is_kept_for_a_few_shapes_only() -> None:
+    for width in range(400, 420):
+        values = np.broadcast_to(np.linspace(-1, 1, width) ** 2, (40, width)).astype(np.float32)
+        sample = take_sample(values, np.isfinite(values))
+        assert sample is not None
+        surface, _ = fit_background(sample, "columns")
+        assert np.abs(surface.above(values, 1)).max() < 1e-3
+    assert _spline.cache_info().currsize <= 4
 
 
 def test_sign_turns_depth_into_height() -> None:

@@ -153,6 +153,45 @@ def test_more_objects_than_fit_are_bounded() -> None:
     assert np.array_equal(np.unique(labels[labels > 0]), np.arange(1, 1001))
 
 
+def test_objects_that_wrap_from_row_to_row_stay_apart() -> None:
+    """Runs end with their row: pixels at the right rim and at the next row's left do not touch."""
+    height = flat()
+    height[5, 27:] = 9
+    height[6, :3] = 9
+    labels, found = find(height)
+    assert [(o.first_column, o.column_count, o.area_px) for o in found] == [(54, 6, 24), (0, 6, 24)]
+    assert (labels[5, 29], labels[6, 0]) == (1, 2)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 0.7))
+def test_measures_are_those_of_the_labelled_pixels(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    height = np.where(rng.random((23, 31)) < share, rng.uniform(6, 20, (23, 31)), 0)
+    height = (height * rng.choice([-1, 1], height.shape)).astype(np.float32)
+    labels, found = find(height, web=WebMap(0, 1, 0, 1))
+    assert np.array_equal(labels > 0, height != 0)
+    for thing in found:
+        pixels = height[labels == thing.id]
+        assert thing.area_px == pixels.size
+        assert thing.mean_height == pytest.approx(pixels.mean(dtype=np.float64))
+        assert thing.max_height == (pixels.max() if pixels[0] > 0 else pixels.min())
+        rows, columns = np.nonzero(labels == thing.id)
+        assert (thing.first_line, thing.first_column) == (int(rows.min()), int(columns.min()))
+        assert (thing.line_count, thing.column_count) == (
+            int(np.ptp(rows)) + 1,
+            int(np.ptp(columns)) + 1,
+        )
+
+
+def test_unknown_pixels_decide_nothing() -> None:
+    height = flat()
+    height[3, 3] = np.nan
+    height[4, 4] = np.inf
+    height[5:8, 5:8] = 4
+    labels, found = find(height)
+    assert (labels.max(), found) == (0, ())
+
+
 def test_seams() -> None:
     height = flat()
     height[0:3, 1:3] = 9

@@ -1,6 +1,8 @@
 """The whole stage on synthetic frames with known discs and dents, and its invariances."""
 
 import dataclasses
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -264,3 +266,26 @@ def test_the_models_noise_floor_is_the_floor_unless_the_configuration_says_one()
     assert raised(Segment(SegmentationSection(), noise_floor=own + 1)) == own + 1
     said = SegmentationSection.model_validate({"threshold": {"floor": own + 2}})
     assert raised(Segment(said, noise_floor=own + 1)) == own + 2
+
+
+SET_UP_LOADS_EVERYTHING = """
+import sys
+import numpy as np
+from linescan.config import SegmentationSection
+from linescan.segmentation import Segment
+from tests.segmentation.frames import depth_map, inspection, surface
+given = inspection(depth_map(surface((518, 518))))
+stage = Segment(SegmentationSection())
+stage.setup()
+before = set(sys.modules)
+(result,) = stage.process(given)
+assert result.segmentation.objects
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_set_up_loads_what_frames_need() -> None:
+    """Otherwise the first frame waits for imports, in the middle of a run."""
+    command = [sys.executable, "-c", SET_UP_LOADS_EVERYTHING]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.stdout.strip(), ended.stderr) == ("[]", "")

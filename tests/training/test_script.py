@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,9 @@ import torch
 from transformers import Dinov2Config, Dinov2Model
 from typer.testing import CliRunner
 
-from scripts.train_surface import StopOnSignal, app
+from scripts.train_surface import app
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -66,12 +68,27 @@ def test_help_teaches() -> None:
         assert word in text
 
 
-def test_first_interrupt_asks_to_stop_and_the_second_insists() -> None:
-    before = signal.getsignal(signal.SIGINT)
+INTERRUPTED_TWICE = """
+import signal
+from scripts.train_surface import StopOnSignal
+
+before = signal.getsignal(signal.SIGINT)
+try:
     with StopOnSignal() as stop:
         assert not stop()
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert stop()
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise SystemExit("the second interrupt was ignored")
+except KeyboardInterrupt:
     assert signal.getsignal(signal.SIGINT) is before
+    print("insisted")
+"""
+
+
+def test_first_interrupt_asks_to_stop_and_the_second_insists() -> None:
+    # In a process of its own: an interrupt that goes astray would end all tests.
+    child = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_TWICE], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (child.returncode, child.stdout) == (0, "insisted\n"), child.stderr

@@ -1,59 +1,65 @@
-"""ONNX Runtime on an NVIDIA GPU, fp32, through the CUDA execution provider."""
+"""ONNX Runtime on an NVIDIA GPU through the CUDA execution provider."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 from typing import Any
 
-from linescan.depth.backends.base import BackendMissingError, BackendName, Precision
-from linescan.depth.backends.ort import BoundSession, open_session, session_options
-from linescan.depth.card import ModelCard, import_onnxruntime
-from linescan.errors import ModelError
+from linescan.depth.backends.base import (
+    BackendName,
+    Precision,
+    PrecisionMissingError,
+    Setup,
+)
+from linescan.depth.backends.ort import open_session, session_options
+from linescan.depth.backends.ort_gpu import (
+    CUDA,
+    CUDA_OPTIONS,
+    DeviceSession,
+    explained,
+    require_provider,
+)
+from linescan.depth.card import ModelCard
+from linescan.errors import install_hint
 
-PROVIDER = "CUDAExecutionProvider"
-OPTIONS = {
-    "device_id": "0",
-    # The provider's default lets matrix products run in TF32, with 10 bits of mantissa.
-    "use_tf32": "0",
-    # Timing every algorithm takes seconds at start and may choose another one next time.
-    "cudnn_conv_algo_search": "HEURISTIC",
-}
 
+class CudaEngine(DeviceSession):
+    """fp32 as the file has it; for half precision the graph is converted when it is loaded.
 
-class CudaEngine(BoundSession):
-    """The image goes up once and the depth map comes down once; nothing else crosses the bus."""
+    The provider computes in the types that a graph states, so half precision needs another graph.
+    """
 
     backend: BackendName = "cuda"
+    precisions = ("fp16", "bf16_mixed", "fp32")
 
-    def __init__(
-        self, card: ModelCard, size: tuple[int, int], precision: Precision, threads: int
-    ) -> None:
-        if precision != "fp32":
-            raise ModelError(f"backend cuda runs fp32 only: {precision} needs backend openvino")
-        super().__init__(card, size, precision, "GPU 0")
-        onnxruntime = import_onnxruntime()
-        if PROVIDER not in onnxruntime.get_available_providers():
-            raise BackendMissingError(
-                "this ONNX Runtime is built without CUDA: install the extra gpu in place of cpu"
-            )
-        said = _preload(onnxruntime)
-        providers = [(PROVIDER, OPTIONS), "CPUExecutionProvider"]
-        try:
-            session = open_session(card, session_options(size, threads), providers, PROVIDER)
-        except ModelError as error:
-            raise ModelError(f"{error}{said and ': ' + said}") from error
-        self.bind(session, "cuda")
+    def __init__(self, card: ModelCard, precision: Precision, setup: Setup) -> None:
+        super().__init__(card, precision, setup, "GPU 0")
+        said = require_provider(CUDA)
+        as_it_is = precision == "fp32" or card.precision != "fp32"
+        model = None if as_it_is else converted(card, precision)
+        with explained(said):
+            self.open_with(lambda graph: self._session_with(setup, model, graph))
+
+    def _session_with(self, setup: Setup, model: bytes | None, graph: bool) -> Any:
+        """A graph can be captured only where the provider takes every node."""
+        providers: list[Any] = [(CUDA, CUDA_OPTIONS), "CPUExecutionProvider"]
+        if graph:
+            providers = [(CUDA, {**CUDA_OPTIONS, "enable_cuda_graph": "1"})]
+        return open_session(self.card, session_options(setup), providers, model)
 
 
-def _preload(onnxruntime: Any) -> str:
-    """Load CUDA and cuDNN from the wheels beside ONNX Runtime; what it complained about.
+def converted(card: ModelCard, precision: Precision) -> bytes:
+    """The model with its encoder in half precision: all of it in fp16, the head in fp32 else."""
+    try:
+        import onnx
 
-    ``preload_dlls`` prints its complaints instead of raising.
-    """
-    if not hasattr(onnxruntime, "preload_dlls"):
-        return ""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        onnxruntime.preload_dlls()
-    return " ".join(printed.getvalue().split())
+        from linescan.depth.export.precision import convert_encoder
+    except ImportError as error:
+        raise PrecisionMissingError(
+            f"{precision} needs onnx to convert the model; {install_hint('gpu')} ({error})"
+        ) from error
+    proto = onnx.load(str(card.path))
+    if precision == "fp16":
+        convert_encoder(proto, "fp16", head=True)
+    else:
+        convert_encoder(proto, "bf16")
+    return bytes(proto.SerializeToString())

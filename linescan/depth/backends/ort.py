@@ -1,4 +1,4 @@
-"""What the ONNX Runtime backends share: a session with bound, preallocated buffers."""
+"""What the ONNX Runtime backends share: a session, and how images and depth get in and out."""
 
 from __future__ import annotations
 
@@ -7,62 +7,77 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linescan.depth.backends.base import Engine, first_line
-from linescan.depth.card import COLUMNS, INPUT, OUTPUT, ROWS, ModelCard, import_onnxruntime
+from linescan.depth.backends.base import BackendError, LoadedModel, Setup, first_line
+from linescan.depth.card import COLUMNS, OUTPUT, ROWS, ModelCard, import_onnxruntime
 from linescan.errors import ModelError
 from linescan.records import FloatArray
 
 
-def session_options(size: tuple[int, int], threads: int) -> Any:
+def session_options(setup: Setup) -> Any:
     """Options for one model at one size: the free dimensions become fixed before optimisation."""
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = setup.threads
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_free_dimension_override_by_name(ROWS, size[0])
-    options.add_free_dimension_override_by_name(COLUMNS, size[1])
+    options.add_free_dimension_override_by_name(ROWS, setup.size[0])
+    options.add_free_dimension_override_by_name(COLUMNS, setup.size[1])
     return options
 
 
-def open_session(card: ModelCard, options: Any, providers: list[Any], wanted: str) -> Any:
-    """A session whose first provider really is the wanted one.
+def open_session(
+    card: ModelCard, options: Any, providers: list[Any], model: bytes | None = None
+) -> Any:
+    """A session that really runs on the first of the providers.
 
-    ONNX Runtime lists providers that cannot load, and falls back to the CPU without an error: only
-    the session's own list tells.
+    ONNX Runtime lists providers that cannot load, and may fall back to the CPU without an error:
+    only the session's own list tells.
+
+    Args:
+        card: of the model.
+        options: see ``session_options``.
+        providers: names, or pairs of name and options.
+        model: in place of the card's file.
     """
-    onnxruntime = import_onnxruntime()
+    wanted = providers[0] if isinstance(providers[0], str) else providers[0][0]
+    source = str(card.path) if model is None else model
     try:
-        session = onnxruntime.InferenceSession(str(card.path), options, providers=providers)
+        session = import_onnxruntime().InferenceSession(
+            source, options, providers=providers, enable_fallback=0
+        )
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ModelError(f"{card.path}: {wanted} cannot load it: {first_line(error)}") from error
     loaded = session.get_providers()
     if loaded[0] != wanted:
-        raise ModelError(f"{wanted} did not load (the session runs on {loaded[0]})")
+        raise BackendError(
+            f"{wanted} did not load (the session runs on {loaded[0]}): ONNX Runtime's message on "
+            f"stderr names what is missing; 'nvidia-smi' tells whether the driver works"
+        )
     return session
 
 
-class BoundSession(Engine):
-    """An ONNX Runtime session with its input and output bound to memory of its device."""
+class HostSession(LoadedModel):
+    """A session on the CPU that reads and writes the same two arrays in every run."""
 
-    def bind(self, session: Any, device: str) -> None:
-        """Allocate the buffers on ``device`` (``"cpu"`` or ``"cuda"``) and bind them."""
+    def bind(self, session: Any) -> None:
+        """Allocate the arrays and bind them to the session."""
         values = import_onnxruntime().OrtValue
-        rows, columns = self.size
+        shape = (1, self.card.channels, *self.image_shape[:2])
         self._session = session
-        self._input = values.ortvalue_from_shape_and_type([1, 1, rows, columns], np.uint8, device)
-        self._output = values.ortvalue_from_shape_and_type([1, rows, columns], np.float32, device)
+        self._image = np.zeros(shape, np.uint8)
+        self._depth = np.zeros((1, *self.size), np.float32)
         self._binding = session.io_binding()
-        self._binding.bind_ortvalue_input(INPUT, self._input)
-        self._binding.bind_ortvalue_output(OUTPUT, self._output)
+        self._binding.bind_ortvalue_input(
+            self.card.input_name, values.ortvalue_from_numpy(self._image)
+        )
+        self._binding.bind_ortvalue_output(OUTPUT, values.ortvalue_from_numpy(self._depth))
 
-    def _run(self, image: npt.NDArray[np.uint8]) -> FloatArray:
-        self._input.update_inplace(image[None, None])
+    def _run(self, planes: npt.NDArray[np.uint8]) -> FloatArray:
+        np.copyto(self._image, planes)
         self._session.run_with_iobinding(self._binding)
-        # On the CPU numpy() is a view of the bound buffer, which the next run overwrites.
-        return np.array(self._output.numpy()[0], dtype=np.float32)
+        return np.array(self._depth[0])
 
     def _free(self) -> None:
-        del self._binding, self._input, self._output, self._session
+        del self._binding, self._session

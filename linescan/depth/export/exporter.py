@@ -7,28 +7,35 @@ import json
 import os
 import time
 from collections.abc import Callable
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from linescan.depth.card import ModelCard, read_card
-from linescan.depth.export.checkpoint import Checkpoint, find_checkpoint, load_model
+from linescan.depth.card import MAX_PATCHES, ModelCard, read_card
+from linescan.depth.export.checkpoint import find_checkpoint, load_model
+from linescan.depth.export.description import Checkpoint
+from linescan.depth.export.needs import require
 from linescan.depth.export.report import (
+    MAX_DEVIATION,
     MAX_ERROR,
-    MAX_STORAGE_ERROR,
-    Check,
+    Attention,
     ExportReport,
+    FilePrecision,
+    Form,
+    Proof,
     Storage,
-    verification,
+    record,
+    storage_bound,
 )
 from linescan.depth.models import PATCH, REGISTRY, ModelFile, model_folder
-from linescan.errors import ModelError, install_hint
+from linescan.depth.record import record_path, write_record
+from linescan.errors import ModelError
 from linescan.records import Convention
 
+MAX_FRAME = 1 << 16
+"""Pixels along a side of a camera frame."""
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share, 0 to 1, that is done."""
-
-NEEDED = ("torch", "transformers", "huggingface_hub", "onnx", "onnxscript")
 
 
 def export(
@@ -38,6 +45,10 @@ def export(
     size: tuple[int, int] | None = None,
     dynamic: bool = False,
     storage: Storage = "fp32",
+    channels: int = 1,
+    frame_size: tuple[int, int] | None = None,
+    attention: Attention = "eager",
+    precision: FilePrecision = "fp32",
     acknowledge_licence: bool = False,
     convention: Convention | None = None,
     name: str | None = None,
@@ -55,6 +66,12 @@ def export(
         size: rows and columns, multiples of 14; the checkpoint's own where None.
         dynamic: leave rows and columns free.
         storage: of the weights; ``"fp16"`` halves the file.
+        channels: of the image: 1, or 3 for comparisons.
+        frame_size: rows and columns of camera frames that the file takes and resizes itself; None
+            where it takes images of the model's size.
+        attention: ``"eager"`` writes its parts (opset 20), ``"fused"`` the Attention operator
+            (opset 23).
+        precision: what the file's encoder computes in. fp32 leaves the choice to the engines.
         acknowledge_licence: the user has read that the licence forbids commercial use.
         convention: what larger outputs mean, where the checkpoint does not say it.
         name: the model's name; the checkpoint's own where None.
@@ -62,41 +79,40 @@ def export(
 
     Raises:
         ModelError: something is missing, wrong or not permitted, or the file does not agree with
-            the original within ``MAX_ERROR`` (with fp16 storage ``MAX_STORAGE_ERROR``).
+            the original within the bounds of ``linescan.depth.export.report``.
     """
     started = time.monotonic()
-    _require()
+    require()
     progress("finding the checkpoint", 0.0)
     found = find_checkpoint(
         checkpoint, acknowledge_licence=acknowledge_licence, convention=convention, name=name
     )
-    size = _check_size(size or found.input_size)
+    form = _check_form(
+        Form(size or found.input_size, dynamic, storage, channels, frame_size, attention, precision)
+    )
     path = _out_path(out, found.name)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        checks, storage_checks = _make(part, found, size, dynamic, storage, progress)
+        proof = _make(part, found, form, progress)
         card = read_card(ModelFile(found.name, part))
+        write_record(part, record(card, form, proof))
         part.replace(path)
+        record_path(part).replace(record_path(path))
     except OSError as error:
         raise ModelError(f"{path}: cannot write the model: {error}") from error
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        for left in (part, record_path(part)):
+            with contextlib.suppress(OSError):
+                left.unlink()
     progress("done", 1.0)
-    return _report(path, card, size, storage, checks, storage_checks, time.monotonic() - started)
+    return _report(path, card, form, proof, time.monotonic() - started)
 
 
-def _make(
-    part: Path,
-    found: Checkpoint,
-    size: tuple[int, int],
-    dynamic: bool,
-    storage: Storage,
-    progress: Progress,
-) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
-    from linescan.depth.export.fold import fold
-    from linescan.depth.export.graph import set_metadata, store_fp16, to_onnx
+def _make(part: Path, found: Checkpoint, form: Form, progress: Progress) -> Proof:
+    from linescan.depth.export.frame import frame_resize, prepend
+    from linescan.depth.export.graph import features, set_metadata
+    from linescan.depth.export.precision import convert_encoder, store_fp16
     from linescan.depth.export.verify import compare, references, sizes_to_check
 
     progress("loading the weights", 0.05)
@@ -104,25 +120,49 @@ def _make(
     if model.config.patch_size != PATCH:
         raise ModelError(f"{found.folder}: patch size {model.config.patch_size}, expected {PATCH}")
     progress("running the original model", 0.15)
-    made = references(model, found, sizes_to_check(size, dynamic=dynamic))
+    resizing = None
+    sizes = sizes_to_check(form.size, dynamic=form.dynamic)
+    if form.frame_size is not None:
+        resizing = frame_resize(form.frame_size, form.size, form.channels)
+        sizes = [form.frame_size]
+    made = references(model, found, sizes, form.channels, resizing)
     progress("tracing the model", 0.3)
-    proto = to_onnx(fold(model, found.mean, found.std), size, dynamic=dynamic)
+    proto = _trace(model, found, form)
     del model
+    metadata = _metadata(found, form, features(proto))
+    if resizing is not None:
+        proto = prepend(resizing, proto)
     progress("comparing with the original", 0.7)
-    part.write_bytes(proto.SerializeToString())
-    checks = compare(part, made, MAX_ERROR)
-    storage_checks: tuple[Check, ...] = ()
-    if storage == "fp16":
-        progress("comparing with weights in fp16", 0.85)
+    proof = Proof(compare(proto, made, "error", MAX_ERROR))
+    if form.precision != "fp32":
+        progress(f"comparing in {form.precision}", 0.8)
+        convert_encoder(proto, form.precision)
+        proof = replace(proof, precision_checks=compare(proto, made, "deviation", MAX_DEVIATION))
+    if form.storage == "fp16":
+        progress("comparing with weights in fp16", 0.9)
         store_fp16(proto)
-        part.write_bytes(proto.SerializeToString())
-        storage_checks = compare(part, made, MAX_STORAGE_ERROR)
-    set_metadata(proto, _metadata(found, size, verification(storage, checks, storage_checks)))
+        proof = replace(proof, storage_checks=compare(proto, made, *storage_bound(form)))
+    set_metadata(proto, metadata)
     part.write_bytes(proto.SerializeToString())
-    return checks, storage_checks
+    return proof
 
 
-def _metadata(found: Checkpoint, size: tuple[int, int], verified: dict[str, Any]) -> dict[str, str]:
+def _trace(model: Any, found: Checkpoint, form: Form) -> Any:
+    from linescan.depth.export.fold import fold
+    from linescan.depth.export.graph import to_onnx
+
+    network = fold(
+        model,
+        found.mean,
+        found.std,
+        channels=form.channels,
+        size=None if form.dynamic else form.size,
+        fused=form.attention == "fused",
+    )
+    return to_onnx(network, form.size, dynamic=form.dynamic, attention=form.attention)
+
+
+def _metadata(found: Checkpoint, form: Form, features: tuple[str, ...]) -> dict[str, str]:
     return {
         "name": found.name,
         "convention": str(found.convention),
@@ -132,52 +172,47 @@ def _metadata(found: Checkpoint, size: tuple[int, int], verified: dict[str, Any]
         "noise_floor": repr(found.noise_floor),
         "licence": found.licence,
         "source": found.source,
-        "input_size": json.dumps(size),
-        "verification": json.dumps(verified),
+        "input_size": json.dumps(form.size),
+        "precision": form.precision,
+        "features": json.dumps(features),
     }
 
 
-def _report(
-    path: Path,
-    card: ModelCard,
-    size: tuple[int, int],
-    storage: Storage,
-    checks: tuple[Check, ...],
-    storage_checks: tuple[Check, ...],
-    seconds: float,
-) -> ExportReport:
+def _report(path: Path, card: ModelCard, form: Form, proof: Proof, seconds: float) -> ExportReport:
     return ExportReport(
         name=card.name,
         path=path,
         nbytes=path.stat().st_size,
         sha256=card.sha256,
-        size=size,
-        dynamic=card.dynamic,
         licence=card.licence,
-        storage=storage,
-        checks=checks,
-        storage_checks=storage_checks,
+        form=form,
+        proof=proof,
         seconds=seconds,
     )
 
 
-def _require() -> None:
-    for package in NEEDED:
-        try:
-            import_module(package)
-        except ImportError as error:
-            raise ModelError(
-                f"exporting a model needs the package {package}; {install_hint('export')} ({error})"
-            ) from error
-
-
-def _check_size(size: tuple[int, int]) -> tuple[int, int]:
-    if min(size) < 2 * PATCH or any(n % PATCH for n in size):
+def _check_form(form: Form) -> Form:
+    rows, columns = form.size
+    if min(form.size) < 2 * PATCH or max(form.size) > MAX_PATCHES * PATCH:
         raise ModelError(
-            f"size {size[0]}x{size[1]}: rows and columns must be multiples of {PATCH}, "
-            f"at least {2 * PATCH}"
+            f"size {rows}x{columns}: rows and columns must be multiples of {PATCH}, from "
+            f"{2 * PATCH} to {MAX_PATCHES * PATCH}"
         )
-    return size
+    if rows % PATCH or columns % PATCH:
+        raise ModelError(f"size {rows}x{columns}: rows and columns must be multiples of {PATCH}")
+    if form.channels not in (1, 3):
+        raise ModelError(f"{form.channels} channels: expected 1 (gray) or 3 (RGB)")
+    if form.frame_size is not None:
+        if form.dynamic:
+            raise ModelError(
+                "the resize of the frame has one size: a file that takes frames cannot be dynamic"
+            )
+        if min(form.frame_size) < 1 or max(form.frame_size) > MAX_FRAME:
+            height, width = form.frame_size
+            raise ModelError(f"frame {height}x{width}: expected sides from 1 to {MAX_FRAME}")
+    if form.frame_size == form.size:
+        return replace(form, frame_size=None)
+    return form
 
 
 def _out_path(out: Path | None, name: str) -> Path:

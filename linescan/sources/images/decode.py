@@ -40,6 +40,24 @@ def peek(path: Path) -> ImageHeader:
     return header
 
 
+def read_pixels(path: Path, header: ImageHeader) -> GrayArray:
+    """The pixels as they are stored: (height, width), or (height, width, channels) in BGR order.
+
+    Raises:
+        ImageProblem: the file is damaged, cannot be decoded, or is not the one of ``header``.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageProblem(f"it cannot be read: {error.strerror or error}") from error
+    if not data:
+        raise ImageProblem("the file is empty")
+    if read_header(data) != header:
+        raise ImageProblem("the file was changed while it was read")
+    check_whole(data)
+    return _decode(data)
+
+
 class GrayReader:
     """Reads images as gray pixels, and says once what it had to leave out."""
 
@@ -52,16 +70,7 @@ class GrayReader:
         Raises:
             ImageProblem: the file is damaged or cannot be decoded.
         """
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ImageProblem(f"it cannot be read: {error.strerror or error}") from error
-        if not data:
-            raise ImageProblem("the file is empty")
-        if read_header(data) != header:
-            raise ImageProblem("the file was changed while it was played")
-        check_whole(data)
-        gray = self._to_gray(path, _decode(data))
+        gray = self._to_gray(path, read_pixels(path, header))
         if gray.shape != (header.height, header.width) or gray.dtype != header.dtype:
             raise ImageProblem(
                 f"expected {header.height} rows of {header.width} {header.dtype} pixels, decoded "

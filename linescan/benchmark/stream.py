@@ -1,0 +1,303 @@
+"""The whole pipeline as its users run it: ``linescan replay`` and a subscriber, two processes.
+
+Both processes share the clock of this machine, so that times since acquisition are real.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from linescan.benchmark.durations import in_ms, percentiles
+from linescan.benchmark.errors import BenchmarkError
+from linescan.benchmark.machine import import_psutil
+from linescan.depth.engine import Candidate
+
+STAGES: Final = (
+    "acquire",
+    "correct",
+    "stitch",
+    "resize",
+    "infer",
+    "align",
+    "segment",
+    "encode",
+    "send",
+    "receive",
+    "delivery",
+    "end_to_end",
+)
+"""In the order of the flow. ``receive`` is the subscriber's parsing and checking; ``delivery`` is
+from the publisher's stamp to the subscriber's hands, ``end_to_end`` from the arrival of a frame's
+last line to the subscriber's hands."""
+AFTER_THE_PIPELINE: Final = ("receive", "delivery", "end_to_end")
+SINCE: Final = {"delivery": "published_ns", "end_to_end": "acquired_ns"}
+MODEL: Final = "infer"
+CHATTER: Final = re.compile(r"\b(INFO|DEBUG)\b", re.IGNORECASE)
+"""Log lines that give no reason for an end."""
+GRACE_S: Final = 15.0
+"""For the other process once one has ended."""
+FAILED_S: Final = 2.0
+"""For a subscriber whose pipeline failed: it may still read what was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A pipeline to run.
+
+    Attributes:
+        recording: folder of the recording to play in a loop.
+        model: its .onnx file.
+        candidate: backend and precision.
+        size: rows and columns of the model.
+        tolerance: of the numeric gate.
+        threads: CPU threads of the engine.
+        rows: of a frame.
+        folder: for sockets and summaries.
+    """
+
+    recording: Path
+    model: Path
+    candidate: Candidate
+    size: tuple[int, int]
+    tolerance: float
+    threads: int
+    rows: int
+    folder: Path
+
+    @property
+    def overlap(self) -> int:
+        """Rows that a frame shares with the one before."""
+        return self.rows // 16
+
+    def lines(self, frames: int) -> int:
+        """Camera lines that so many frames take."""
+        return frames * (self.rows - self.overlap) + self.overlap
+
+
+def run_stream(
+    stream: Stream,
+    frames: int,
+    rate: float | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Play frames through the pipeline to a subscriber and watch.
+
+    Args:
+        stream: what to run.
+        frames: how many.
+        rate: lines per second; with it the pipeline drops what it cannot keep up with, without it
+            it takes lines as fast as it can and loses none.
+        progress: told the number of frames received.
+
+    Returns:
+        Rates, memory, losses and the figures of each stage, as plain data; see
+        docs/reference/benchmark.md.
+
+    Raises:
+        BenchmarkError: the pipeline or the subscriber ended with an error, or nothing arrived.
+    """
+    mode = "throughput" if rate is None else "paced"
+    endpoint = f"ipc://{stream.folder}/{mode}"
+    summary_file = stream.folder / f"{mode}.json"
+    log_file, heard_file = (stream.folder / f"{mode}{end}" for end in (".log", "-subscriber.log"))
+    command = _replay(stream, frames, rate, endpoint, summary_file)
+    listen = [sys.executable, "-m", "linescan.benchmark.subscriber", endpoint]
+    with (
+        log_file.open("w", encoding="utf-8") as log,
+        heard_file.open("w", encoding="utf-8") as heard,
+        _child(listen, stdout=subprocess.PIPE, stderr=heard, text=True) as subscriber,
+        _child(command, stdout=subprocess.DEVNULL, stderr=log) as pipeline,
+    ):
+        received, last, memory = _follow(pipeline, subscriber, frames, progress)
+        _end(subscriber)
+        alone = subscriber.returncode != 0 and pipeline.poll() is None
+        if alone:  # it died first: the pipeline has nobody to play to
+            pipeline.terminate()
+        _end(pipeline)
+    if pipeline.returncode != 0 and not alone:
+        raise BenchmarkError(_ending("the pipeline", pipeline.returncode, log_file))
+    if subscriber.returncode != 0 or not received or not last:
+        raise BenchmarkError(_ending("the subscriber", subscriber.returncode, heard_file))
+    summary = json.loads(summary_file.read_text(encoding="utf-8"))
+    rate_reached = _frames_per_s(received)
+    return {
+        "mode": mode,
+        "offered_lines_per_s": None if rate is None else round(rate, 1),
+        "engine": summary["engine"],
+        "frames": len(received),
+        "frames_per_s": round(rate_reached, 3),
+        "lines_per_s": round(rate_reached * (stream.rows - stream.overlap), 1),
+        "lost_lines": sum(summary["ledger"]["lost"].values()),
+        "missed_messages": last["missed"],
+        "memory_mb": memory,
+        "stages": _stages({**summary["latency"], "receive": last["receive"]}, received),
+        "end_to_end_samples_ms": in_ms([r["received_ns"] - r["acquired_ns"] for r in received]),
+    }
+
+
+def outside_over_model(
+    stages: Mapping[str, Mapping[str, float] | None], waits: Sequence[str] = ()
+) -> float | None:
+    """Time of all stages from acquire to send but the model's, over the model's.
+
+    Args:
+        stages: their figures.
+        waits: stages that are not counted because they wait for lines to come.
+    """
+    inside = stages.get(MODEL)
+    if inside is None or not inside["ms_per_frame"]:
+        return None
+    others = [
+        row["ms_per_frame"]
+        for name, row in stages.items()
+        if row is not None and name not in (MODEL, *AFTER_THE_PIPELINE, *waits)
+    ]
+    return round(sum(others) / inside["ms_per_frame"], 4)
+
+
+def _replay(
+    stream: Stream, frames: int, rate: float | None, endpoint: str, summary: Path
+) -> list[str]:
+    rows, columns = stream.size
+    settings = {
+        "frame.lines": stream.rows,
+        "frame.overlap": stream.overlap,
+        "depth.model": stream.model,
+        "depth.backend": stream.candidate.backend,
+        "depth.precision": stream.candidate.precision,
+        "depth.size": f"[{rows},{columns}]",
+        "depth.tolerance": stream.tolerance,
+        "depth.threads": stream.threads,
+        "publish.data": endpoint,
+        "overload.policy": "block" if rate is None else "drop_oldest",
+    }
+    command = [sys.executable, "-m", "linescan", "replay", str(stream.recording), "--loop"]
+    command += ["--lines", str(stream.lines(frames)), "--wait-subscribers", "1"]
+    command += ["--summary", str(summary), "--rate", "max" if rate is None else f"{rate:.3f}"]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    return command
+
+
+def _follow(
+    pipeline: subprocess.Popen[Any],
+    subscriber: subprocess.Popen[str],
+    frames: int,
+    progress: Callable[[int], None],
+) -> tuple[list[dict[str, int]], dict[str, Any], dict[str, float]]:
+    """What the subscriber says, line by line and at last, and the pipeline's memory meanwhile."""
+    received: list[dict[str, int]] = []
+    last: dict[str, Any] = {}
+    memory: dict[str, float] = {}
+    psutil = import_psutil()
+    watched = psutil.Process(pipeline.pid)
+    threading.Thread(target=_free_when_over, args=(pipeline, subscriber), daemon=True).start()
+    for line in subscriber.stdout or ():
+        if not line.endswith("\n"):
+            break  # it was killed while it spoke
+        said = json.loads(line)
+        if "missed" in said:
+            last = said
+            continue
+        received.append(said)
+        with suppress(psutil.Error):
+            mb = round(watched.memory_info().rss / 2**20, 1)
+            if len(received) <= max(1, frames // 10):
+                memory["after_tenth"] = mb
+            memory["at_end"] = mb
+        progress(len(received))
+    return received, last, memory
+
+
+def _free_when_over(pipeline: subprocess.Popen[Any], subscriber: subprocess.Popen[str]) -> None:
+    """End a subscriber that waits for a pipeline that is gone."""
+    failed = pipeline.wait() != 0
+    try:
+        subscriber.wait(FAILED_S if failed else GRACE_S)
+    except subprocess.TimeoutExpired:
+        subscriber.terminate()
+
+
+@contextmanager
+def _child(command: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[Any]]:
+    """A child process that is gone at the end, whatever happens."""
+    child = subprocess.Popen(command, **how)
+    try:
+        yield child
+    finally:
+        child.terminate()
+        _end(child)
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def _end(child: subprocess.Popen[Any]) -> None:
+    try:
+        child.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _ending(who: str, code: int, log: Path) -> str:
+    """Which process ended how, and the last it said that is a reason."""
+    how = f"ended with exit code {code}" if code >= 0 else f"was killed by {_signal(-code)}"
+    lines = [line.strip() for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error: ")]
+    reasons = errors or [line for line in lines if not CHATTER.search(line)]
+    said = reasons[-1].removeprefix("error: ") if reasons else "it gave no reason"
+    return f"{who} {how}: {said}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {number}"
+
+
+def _frames_per_s(received: Sequence[Mapping[str, int]]) -> float:
+    """Frames per second in the subscriber's hands, from the first to the last."""
+    span = received[-1]["received_ns"] - received[0]["received_ns"]
+    return (len(received) - 1) / (span / 1e9) if span else 0.0
+
+
+def _stages(
+    latency: Mapping[str, Mapping[str, float]], received: Sequence[Mapping[str, int]]
+) -> dict[str, dict[str, float] | None]:
+    """Figures of each stage in the order of the flow; None where this pipeline has no such stage.
+
+    ``ms_per_frame`` is the stage's whole time over the frames: the first stages take blocks.
+    """
+    frames = len(received)
+    measured: dict[str, dict[str, float] | None] = {
+        name: {
+            "items": row["count"],
+            **{key: row[key] for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")},
+            "ms_per_frame": round(row["total_s"] * 1e3 / frames, 3),
+        }
+        for name, row in latency.items()
+        if name not in SINCE
+    }
+    for name, since in SINCE.items():
+        spans = [max(0, r["received_ns"] - r[since]) for r in received]
+        figures = percentiles(spans)
+        measured[name] = {
+            "items": frames,
+            "p50_ms": figures["median_ms"],
+            **{key: figures[key] for key in ("p95_ms", "p99_ms", "max_ms")},
+            "ms_per_frame": round(sum(spans) / frames / 1e6, 3),
+        }
+    order = [*STAGES[: -len(AFTER_THE_PIPELINE)]]
+    order += [name for name in measured if name not in STAGES]
+    return {name: measured.get(name) for name in (*order, *AFTER_THE_PIPELINE)}
