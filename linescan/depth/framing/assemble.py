@@ -20,7 +20,7 @@ Image = npt.NDArray[np.uint8]
 Run = Callable[[Image], FloatArray]
 """From an image of the model's input size to the model's output, (h, w) float32."""
 
-CELLS = 64
+CELLS = 32
 """Samples along a side of a tile that is compared with another pass, at most."""
 
 

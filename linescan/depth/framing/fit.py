@@ -102,7 +102,7 @@ def _scales(
     views: Sequence[tuple[Anchor, Relation]],
 ) -> tuple[Floats, float | None]:
     """Scales of the tiles, and what turns the coarse pass into their unit; None if unknown."""
-    system = _System(count + 1)  # the last unknown belongs to the coarse pass
+    system = System(count + 1)  # the last unknown belongs to the coarse pass
     for k in range(count):
         system.add(k, None, 0.0, PRIOR)
     for side, relation in sides:
@@ -125,7 +125,7 @@ def _shifts(
 ) -> Floats:
     spreads = [a.here.std() * scales[a.tile] for a in anchors if a.here.size]
     unit = float(max(spreads, default=0.0)) ** 2 or 1.0
-    system = _System(count + 1)
+    system = System(count + 1)
     for k in range(count):
         system.add(k, None, 0.0, PRIOR_SHIFT / unit)
     for o in overlaps:
@@ -140,23 +140,42 @@ def _shifts(
     return np.asarray(shifts - np.median(shifts), np.float64)
 
 
-class _System:
-    """Weighted least squares for unknowns of which differences, and some values, are known."""
+class System:
+    """Weighted least squares for unknowns of which differences, and some values, are known.
+
+    A tile touches four neighbours at most, so the normal matrix is sparse but for the row of the
+    coarse pass, which all tiles know; elimination leaves that one to the end.
+    """
 
     def __init__(self, unknowns: int) -> None:
-        self._normal = np.zeros((unknowns, unknowns))
+        self._diagonal = np.zeros(unknowns)
         self._right = np.zeros(unknowns)
+        self._pairs: list[tuple[int, int]] = []
+        self._weights: list[float] = []
 
     def add(self, first: int, second: int | None, value: float, weight: float) -> None:
         """Note ``x[first] - x[second] = value``, or ``x[first] = value``."""
-        self._normal[first, first] += weight
+        self._diagonal[first] += weight
         self._right[first] += weight * value
         if second is not None:
-            self._normal[second, second] += weight
-            self._normal[first, second] -= weight
-            self._normal[second, first] -= weight
+            self._diagonal[second] += weight
             self._right[second] -= weight * value
+            self._pairs.append((first, second))
+            self._weights.append(weight)
 
     def solve(self) -> Floats:
-        solved = np.linalg.lstsq(self._normal, self._right, rcond=1e-12)[0]
-        return np.asarray(solved, np.float64)
+        """The unknowns; 0 for one of which nothing is known."""
+        # Frames that are not cut into tiles need not wait for this import.
+        from scipy.sparse import coo_array
+        from scipy.sparse.linalg import splu
+
+        unknowns = np.arange(self._diagonal.size)
+        pairs = np.array(self._pairs, np.intp).reshape(-1, 2)
+        rows = np.concatenate((unknowns, pairs[:, 0], pairs[:, 1]))
+        columns = np.concatenate((unknowns, pairs[:, 1], pairs[:, 0]))
+        # A row of zeros would make the matrix singular: with 1 instead, that unknown is 0.
+        diagonal = np.where(self._diagonal > 0.0, self._diagonal, 1.0)
+        values = np.concatenate((diagonal, np.negative(self._weights), np.negative(self._weights)))
+        normal = coo_array((values, (rows, columns)), shape=(unknowns.size, unknowns.size))
+        factors = splu(normal.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+        return np.asarray(factors.solve(self._right), np.float64)

@@ -17,6 +17,8 @@ CORRELATED = 16
 MOST_CERTAIN = 1e4
 """Inverse variance of the logarithm of a scale, at most: 1 % is as well as passes ever agree."""
 ROUNDS = 4
+SETTLED = 1e-3
+"""Relative change of a slope from which on no round follows: a tenth of the best certainty."""
 _SIGMA = 1.4826
 """Standard deviation of a normal distribution whose median absolute deviation is 1."""
 
@@ -72,24 +74,36 @@ def relate(here: Floats, there: Floats, flat: float) -> Relation:
 
 def centre(values: Floats) -> tuple[float, float]:
     """Median of (n,) samples and the variance of that estimate; n must not be 0."""
-    middle = float(np.median(values))
-    sigma = _SIGMA * float(np.median(np.abs(values - middle)))
+    middle = median(values)
+    sigma = _SIGMA * median(np.abs(values - middle))
     return middle, sigma**2 * max(1.0, CORRELATED / values.size)
+
+
+def median(values: Floats) -> float:
+    """Median of (n,) finite samples; n must not be 0."""
+    # np.median takes twice the time on so few: it looks for NaN, masks and axes.
+    half = values.size // 2
+    parted = np.partition(values, half)
+    if values.size % 2:
+        return float(parted[half])
+    return float(parted[:half].max() + parted[half]) / 2
 
 
 def _slope(x: Floats, y: Floats, start: float) -> tuple[float, float]:
     """Slope of y on x by least absolute deviations, and the variance of its logarithm."""
     slope = start
+    middle = x - median(x)
+    known = middle != 0
+    if not known.any():
+        return 0.0, np.inf
+    run, rise = middle[known], y[known]
+    weight = np.abs(run)
     for _ in range(ROUNDS):
-        rest = y - slope * x
-        middle = x - np.median(x)
-        level = float(np.median(rest))
-        weight = np.abs(middle)
-        known = weight > 0
-        if not known.any():
-            return 0.0, np.inf
-        slopes, weight = (y[known] - level) / middle[known], weight[known]
+        before = slope
+        slopes = (rise - median(y - slope * x)) / run
         slope = _weighted_median(slopes, weight)
+        if abs(slope - before) <= SETTLED * abs(slope):
+            break
     if slope <= 0.0:
         return slope, np.inf
     sigma = _SIGMA * _weighted_median(np.abs(slopes - slope), weight) / slope

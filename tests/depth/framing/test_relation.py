@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linescan.depth.framing.relation import centre, relate
+from linescan.depth.framing.relation import centre, median, relate
 
 RNG = np.random.default_rng(11)
 SURFACE = np.cumsum(RNG.normal(size=2000)) / 10
@@ -17,6 +17,12 @@ def test_an_exact_relation_is_found(scale: float, shift: float) -> None:
     assert found.scale == pytest.approx(scale, rel=1e-6)
     assert found.correlation == pytest.approx(1.0)
     assert found.certainty > 1e3
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=40))
+def test_the_median_is_that_of_numpy(values: list[float]) -> None:
+    samples = np.array(values)
+    assert median(samples) == np.median(samples)
 
 
 def test_outliers_on_one_side_do_not_pull_it() -> None:
