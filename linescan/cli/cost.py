@@ -86,7 +86,10 @@ def cost(
         box=None,
         title_justify="left",
     )
-    for name in ("input", "passes", "tokens", "GFLOP", "ms", "frames/s", "lines/s"):
+    names = ["input", "passes", "tokens", "GFLOP", "ms", "frames/s", "lines/s"]
+    if section.mode == "tile":
+        names.insert(names.index("ms") + 1, "of it align")
+    for name in names:
         table.add_column(name, justify="right")
     table.add_column("engine")
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
@@ -94,7 +97,8 @@ def cost(
         for each, settled in zip(sizes, sections, strict=True):
             progress.update(task, description=f"measuring {each[0]}x{each[1]}")
             found = _measure(settled, card, (rows, columns))
-            table.add_row(*_row(each, found, rows - shared))
+            row = _row(each, found, rows - shared)
+            table.add_row(*(row[name] for name in (*names, "engine")))
             progress.advance(task)
     console = Console()
     if not console.is_terminal:
@@ -134,17 +138,19 @@ def _measure(section: DepthSection, card: ModelCard, frame: tuple[int, int]) -> 
         return found[0]
 
 
-def _row(size: tuple[int, int], found: FrameCost, new_lines: int) -> tuple[str, ...]:
-    return (
-        f"{size[0]}x{size[1]}",
-        str(len(found.passes)),
-        str(found.tokens),
-        "?" if found.gflop is None else f"{found.gflop:.3g}",
-        f"{found.ms:.3g}",
-        f"{1e3 / found.ms:.3g}",
-        f"{new_lines / (found.ms / 1e3):.0f}",
-        found.engine,
-    )
+def _row(size: tuple[int, int], found: FrameCost, new_lines: int) -> dict[str, str]:
+    """The cells of a row, by column."""
+    return {
+        "input": f"{size[0]}x{size[1]}",
+        "passes": str(len(found.passes)),
+        "tokens": str(found.tokens),
+        "GFLOP": "?" if found.gflop is None else f"{found.gflop:.3g}",
+        "ms": f"{found.ms:.3g}",
+        "of it align": f"{found.align_ms:.3g}",
+        "frames/s": f"{1e3 / found.ms:.3g}",
+        "lines/s": f"{new_lines / (found.ms / 1e3):.0f}",
+        "engine": found.engine,
+    }
 
 
 def _size(text: str, option: str) -> tuple[int, int]:

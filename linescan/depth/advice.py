@@ -65,13 +65,14 @@ def describe(cost: FrameCost, demand: Demand) -> str:
     sizes = list(dict.fromkeys(cost.passes))
     parts = [f"{cost.passes.count(size)} x {size[0]}x{size[1]}" for size in sizes]
     gflop = "" if cost.gflop is None else f", {cost.gflop:.3g} GFLOP"
+    aligning = f" ({cost.align_ms:.3g} of them to align tiles)" if cost.align_ms else ""
     rate = "as many as are taken"
     if demand.line_rate_hz is not None:
         rate = f"{demand.line_rate_hz:.0f}"
     return (
-        f"depth of a frame: {' + '.join(parts)}, {cost.tokens} tokens{gflop}, {cost.ms:.3g} ms on "
-        f"{cost.engine}: {1e3 / cost.ms:.3g} frames/s, {demand.lines_per_s(cost.ms):.0f} lines/s; "
-        f"the source gives {rate}"
+        f"depth of a frame: {' + '.join(parts)}, {cost.tokens} tokens{gflop}, {cost.ms:.3g} ms"
+        f"{aligning} on {cost.engine}: {1e3 / cost.ms:.3g} frames/s, "
+        f"{demand.lines_per_s(cost.ms):.0f} lines/s; the source gives {rate}"
     )
 
 
@@ -112,7 +113,13 @@ class _Model:
         self._measured = measured
 
     def ms(self, passes: Sequence[Size]) -> float:
-        return self._measured.ms * self._work(passes) / self._work(self._measured.passes)
+        """Passes go by their work, aligning them by their number: it takes samples of each."""
+        measured = self._measured
+        running = measured.ms - measured.align_ms
+        aligning = measured.align_ms * len(passes) / len(measured.passes)
+        if len(passes) == 1:
+            aligning = 0.0
+        return running * self._work(passes) / self._work(measured.passes) + aligning
 
     def _work(self, passes: Sequence[Size]) -> float:
         if self._measured.gflop is None:

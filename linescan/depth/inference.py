@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -11,6 +12,7 @@ from linescan.depth.framing import Framing, Size
 from linescan.depth.framing.assemble import Assembled, assemble
 from linescan.depth.warm_up import FrameCost, measure
 from linescan.errors import ModelError
+from linescan.latency import Latency
 from linescan.records import (
     Cause,
     DepthMap,
@@ -46,6 +48,7 @@ class Inference(MapStage[ModelInput, Inspection]):
         self._report = report
         self._engines: dict[Size, Engine] = {}
         self._fallbacks = 0
+        self._running, self._aligning = Latency(), Latency()
 
     def setup(self) -> None:
         """Load the model; raises ``ModelError`` where no engine can be had."""
@@ -53,7 +56,7 @@ class Inference(MapStage[ModelInput, Inspection]):
         for size in dict.fromkeys(self._framing.nominal.passes):
             self._engines[size] = self._open_engine(size)
         if self._report is not None:
-            self._report(measure(self._framing.nominal.passes, self._engines))
+            self._report(measure(self._framing.nominal, self._engines))
 
     def process(self, item: ModelInput) -> Iterable[Inspection | Loss]:
         """Run one image; a ``ModelError`` means that this frame has no depth."""
@@ -61,7 +64,11 @@ class Inference(MapStage[ModelInput, Inspection]):
         if engine is None:
             raise ModelError("the inference stage was not set up")
         card = engine.card
+        began = time.perf_counter_ns()
         made = self._depth(engine, item)
+        self._running.add(time.perf_counter_ns() - began - made.align_ns)
+        if made.align_ns:
+            self._aligning.add(made.align_ns)
         depth = DepthMap(
             values=made.values,
             convention=card.convention,
@@ -84,6 +91,13 @@ class Inference(MapStage[ModelInput, Inspection]):
             _, engine = self._engines.popitem()
             self._fallbacks += engine.fallbacks
             engine.close()
+
+    @property
+    def steps(self) -> Mapping[str, Latency]:
+        """Of tiles: the passes of the model, and fitting and blending what they gave."""
+        if len(self._framing.nominal.passes) == 1:
+            return {}
+        return {self.name: self._running, "align": self._aligning}
 
     @property
     def partial_failures(self) -> Mapping[str, int]:

@@ -30,6 +30,7 @@ def test_cost_prints_a_row_for_each_size(linescan: Run) -> None:
     assert float(large[3]) > float(small[3])
     assert float(small[6]) == pytest.approx(100 / float(small[4]) * 1e3, rel=0.01)
     assert small[7] == "cpu-fp32"
+    assert "align" not in result.out
 
 
 def test_cost_of_tiles_counts_all_passes(linescan: Run, tmp_path: Path) -> None:
@@ -39,6 +40,8 @@ def test_cost_of_tiles_counts_all_passes(linescan: Run, tmp_path: Path) -> None:
     assert result.code == 0, result.err
     (row,) = rows(result.out)
     assert row[:4] == ["28x28", "5", "31", "?"]  # 4 tiles, a coarse pass; operations unknown
+    assert "of it align" in result.out
+    assert 0 < float(row[5]) < float(row[4])
 
 
 def test_cost_of_a_fixed_model_is_that_of_its_own_size(linescan: Run, tmp_path: Path) -> None:

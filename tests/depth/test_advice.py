@@ -115,6 +115,24 @@ def test_where_operations_are_not_told_tokens_stand_for_them() -> None:
     assert ways[0].startswith("depth.size [")
 
 
+@pytest.mark.parametrize("rate", [20_000.0, 130_000.0])
+def test_aligning_goes_by_the_number_of_tiles_and_not_by_their_work(rate: float) -> None:
+    """100 ms of the measured passes; nothing of it remains where one pass is suggested."""
+    section = DepthSection(mode="tile", tile=1024)
+    framing = Framing(section, CARD, (2048, 4096))
+    passes = measured(framing)
+    slow = dataclasses.replace(passes, ms=passes.ms + 100.0, align_ms=100.0)
+    ways = advise(slow, Demand(2048, 0, rate), section, CARD, framing)
+    (tile,) = (found for way in ways if (found := re.match(r"depth.tile (\d+) \((.+) ms\)", way)))
+    fewer = Framing(section.model_copy(update={"tile": int(tile[1])}), CARD, (2048, 4096))
+    share = len(fewer.nominal.passes) / len(passes.passes)
+    assert (len(fewer.nominal.passes) == 1) == (rate > 1e5)
+    aligning = 100.0 * share if len(fewer.nominal.passes) > 1 else 0.0
+    assert float(tile[2]) == pytest.approx(measured(fewer).ms + aligning, rel=0.01)
+    text = describe(slow, Demand(2048, 128, None))
+    assert " ms (100 of them to align tiles) on cpu-fp32: " in text
+
+
 def test_the_report_is_one_line_and_a_warning_only_where_needed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

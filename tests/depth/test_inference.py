@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -154,15 +155,22 @@ def test_every_mode_gives_the_models_depth_at_the_right_place(handmade: Path, mo
     inference.setup()
     (item,) = resize.process(Frame(pixels, 0, np.ones(100, np.bool_), 0, 1))
     assert isinstance(item, ModelInput)
+    began = time.perf_counter_ns()
     depth = infer(inference, item).depth
+    took = time.perf_counter_ns() - began
     inference.teardown()
+    steps = inference.steps
+    assert list(steps) == (["infer", "align"] if mode == "tile" else [])
+    assert all(step.count == 1 and step.total_ns > 0 for step in steps.values())
+    assert sum(step.total_ns for step in steps.values()) <= took
     assert depth is not None
     assert depth.values.shape == item.image.shape
     expected = item.image / 4 * 2.0 - 1.5
     assert np.abs(depth.values - expected).max() <= 0.02 * expected.std()
     assert (depth.confidence is None) == (mode != "tile")
     (cost,) = costs
-    assert cost.ms > 0
+    assert cost.ms > cost.align_ms
+    assert (cost.align_ms > 0) == (mode == "tile")
     assert cost.gflop is None  # its weights have no names that tell
     assert cost.tokens == sum(r * c // 196 + 1 for r, c in cost.passes)
     assert (len(cost.passes) > 4) == (mode == "tile")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -20,8 +21,10 @@ Image = npt.NDArray[np.uint8]
 Run = Callable[[Image], FloatArray]
 """From an image of the model's input size to the model's output, (h, w) float32."""
 
-CELLS = 32
-"""Samples along a side of a tile that is compared with another pass, at most."""
+CELLS = 64
+"""Samples along a side of a tile that is compared with the coarse pass, at most."""
+SHARED_CELLS = 32
+"""Samples along a side of an overlap, at most: neighbouring values say the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,12 @@ class Assembled:
             unit; rows that are not valid hold nothing of use.
         confidence: of the tiles' scales and shifts: median over the tiles of their mean correlation
             with neighbours and coarse pass, 0 to 1; None where nothing had to be fitted.
+        align_ns: time that fitting and blending the tiles took; the rest is the model's.
     """
 
     values: FloatArray
     confidence: float | None
+    align_ns: int = 0
 
 
 def assemble(
@@ -63,10 +68,12 @@ def assemble(
         return Assembled(np.ascontiguousarray(inside), None)
     tiles = list(_tiles(plan, image, valid, run))
     coarse = None if run_coarse is None else _coarse(plan, image, run_coarse)
+    began = time.perf_counter_ns()
     fits = fit_tiles(
         len(tiles), list(_overlaps(plan, tiles, valid)), list(_anchors(plan, tiles, coarse, valid))
     )
-    return Assembled(_blend(plan, tiles, fits), _confidence(fits, tiles))
+    values = _blend(plan, tiles, fits)
+    return Assembled(values, _confidence(fits, tiles), time.perf_counter_ns() - began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +144,9 @@ def _shared(one: _Tile, two: _Tile, valid: BoolArray) -> tuple[Floats, Floats] |
     bottom = min(one.top + one.values.shape[0], two.top + two.values.shape[0])
     right = min(one.left + one.values.shape[1], two.left + two.values.shape[1])
     top, left = max(one.top, two.top), max(one.left, two.left)
-    rows = np.arange(top, bottom, _step(bottom - top))
+    rows = np.arange(top, bottom, _step(bottom - top, SHARED_CELLS))
     rows = rows[valid[rows]]
-    columns = np.arange(left, right, _step(right - left))
+    columns = np.arange(left, right, _step(right - left, SHARED_CELLS))
     first, second = (
         t.values[np.ix_(rows - t.top, columns - t.left)].ravel().astype(np.float64)
         for t in (one, two)
@@ -148,8 +155,8 @@ def _shared(one: _Tile, two: _Tile, valid: BoolArray) -> tuple[Floats, Floats] |
     return first, second
 
 
-def _step(length: int) -> int:
-    return max(1, -(-length // CELLS))
+def _step(length: int, most: int) -> int:
+    return max(1, -(-length // most))
 
 
 def _anchors(
@@ -159,7 +166,7 @@ def _anchors(
     if coarse is None:
         return
     ratio = [n / m for n, m in zip(plan.canvas, coarse.shape, strict=True)]
-    cell = max(int(np.ceil(max(ratio))), _step(max(plan.window)))
+    cell = max(int(np.ceil(max(ratio))), _step(max(plan.window), CELLS))
     # Both sides are means over the same area: detail that only one of them has would not compare.
     shape = [
         max(1, min(m, round(n / cell))) for n, m in zip(plan.canvas, coarse.shape, strict=True)
