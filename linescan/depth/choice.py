@@ -1,35 +1,31 @@
-"""The choice of an engine: those that load and pass the gate race, and the result is remembered."""
+"""The choice of an engine: raced once, remembered, and loaded and checked at each start."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from linescan.depth.backends.base import (
     BackendError,
-    BackendMissingError,
     LoadedModel,
     PrecisionMissingError,
     Setup,
-    is_out_of_memory,
     on_device,
 )
 from linescan.depth.cache import Cache
 from linescan.depth.candidates import REFERENCE, Candidate, load
 from linescan.depth.card import ModelCard
+from linescan.depth.contest import Contest
 from linescan.depth.gate import DeviationError, Gate
 from linescan.depth.machine import devices, versions
-from linescan.depth.race import Choice, account, medians, no_engine, race, settled
+from linescan.depth.race import Choice, account
 from linescan.errors import ModelError
 
 log = logging.getLogger(__name__)
-
-CPU_GAIN = 8.0
-"""No CPU engine is faster than the reference by more: where a GPU engine is, none is tried."""
 
 
 class Chooser:
@@ -170,70 +166,9 @@ class Chooser:
         return engine
 
     def _race(self) -> tuple[LoadedModel, Choice]:
-        choice = Choice()
         reference = self._load_reference()
-        opened: dict[Candidate, LoadedModel] = {}
-        winner: LoadedModel | None = None
-        try:
-            gate = Gate(reference, self.tolerance)
-            reference.deviation = 0.0
-            for candidate in self._worth_trying(gate, opened, choice):
-                self._try(candidate, reference, gate, opened, choice)
-            if not opened:
-                raise ModelError(no_engine(self.card, choice))
-            rounds = race({each.name: engine for each, engine in opened.items()}, gate.images[0])
-            choice.ms = medians(rounds)
-            choice.settled = settled(rounds)
-            choice.ranked = sorted(opened, key=lambda each: choice.ms.get(each.name, 0.0))
-            winner = opened[choice.ranked[0]]
-            log.info("%s", account(winner, choice.ms, choice.refused))
-        finally:
-            for engine in {reference, *opened.values()}:
-                if engine is not winner:
-                    engine.close()
-        return winner, choice
-
-    def _try(
-        self,
-        candidate: Candidate,
-        reference: LoadedModel,
-        gate: Gate,
-        opened: dict[Candidate, LoadedModel],
-        choice: Choice,
-    ) -> None:
-        if candidate == REFERENCE:
-            opened[candidate] = reference
-            return
-        try:
-            opened[candidate], choice.ms[candidate.name] = self.load_checked(candidate, gate)
-        except ModelError as error:
-            name = candidate.backend if isinstance(error, BackendError) else candidate.name
-            choice.refused[name] = str(error)
-            # That reduced precision is too coarse for a model is a finding, not a fault.
-            coarse = isinstance(error, DeviationError) and candidate.precision != "fp32"
-            missing = isinstance(error, (BackendMissingError, PrecisionMissingError))
-            # Memory that the other engines of the race hold is free for the winner alone.
-            crowded = is_out_of_memory(error) and bool(opened)
-            faulty = not (missing or coarse or crowded)
-            choice.faulty |= faulty
-            # The line about the choice names all that was refused.
-            level = logging.WARNING if faulty else logging.DEBUG if missing else logging.INFO
-            log.log(level, "depth engine %s is not used: %s", name, error)
-
-    def _worth_trying(
-        self, gate: Gate, opened: dict[Candidate, LoadedModel], choice: Choice
-    ) -> Iterator[Candidate]:
-        """The candidates in their order, without those that cannot win any more."""
-        for candidate in self._wanted:
-            if candidate.backend in choice.refused:
-                continue
-            backends = {each.backend for each in opened}
-            on_gpu = [choice.ms[each.name] for each in opened if each.on_gpu]
-            beaten = bool(on_gpu) and CPU_GAIN * min(on_gpu) < gate.reference_ms
-            if candidate.backend in backends or (beaten and not candidate.on_gpu):
-                choice.untried.append(candidate)
-            else:
-                yield candidate
+        contest = Contest(reference, self._wanted, self.tolerance, self.load_checked)
+        return contest.run(), contest.choice
 
     def _recall(self, key: dict[str, Any]) -> Choice | None:
         found = self._cache.recall(key)

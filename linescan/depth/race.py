@@ -19,6 +19,9 @@ ROUNDS = 5
 MIN_ROUNDS = 3
 RACE_S = 1.0
 """Rounds end after this time, at the earliest after ``MIN_ROUNDS``."""
+TOO_SLOW = 1.5
+"""Who needs so many times the time of the fastest in the first round, and in the gate before it,
+runs no further round."""
 
 
 @dataclass(slots=True)
@@ -27,7 +30,8 @@ class Choice:
 
     Attributes:
         ranked: what passed the gate, fastest first.
-        ms: median time for an image; empty where there was nothing to compare.
+        ms: median time for an image, or the one time of an engine that was too slow for more;
+            empty where there was nothing to compare.
         refused: why others were not taken, by name of candidate or backend.
         untried: what was left out because it could not win.
         faulty: one of them is installed and should have worked.
@@ -42,19 +46,35 @@ class Choice:
     settled: bool = True
 
 
-def race(engines: Mapping[str, Engine], image: npt.NDArray[np.uint8]) -> dict[str, list[float]]:
-    """Times for an image in ms, one for each round; empty where there is no contest."""
+def race(
+    engines: Mapping[str, Engine],
+    image: npt.NDArray[np.uint8],
+    before: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, list[float]]:
+    """Times for an image in ms, one for each round that an engine ran.
+
+    Args:
+        engines: by name; where it is one, there is no contest and no time.
+        image: that they run.
+        before: earlier times in ms. An engine leaves after the first round where the better of the
+            two is ``TOO_SLOW``: one disturbance does not throw it out. Without, all run to the end.
+    """
     if len(engines) < 2:
         return {}
     durations: dict[str, list[float]] = {name: [] for name in engines}
+    running = dict(engines)
     start = time.perf_counter()
     for done in range(ROUNDS):
         if done >= MIN_ROUNDS and time.perf_counter() - start > RACE_S:
             break
-        for name, engine in engines.items():
-            before = time.perf_counter()
+        for name, engine in running.items():
+            began = time.perf_counter()
             engine.infer(image)
-            durations[name].append(1e3 * (time.perf_counter() - before))
+            durations[name].append(1e3 * (time.perf_counter() - began))
+        if done == 0 and before:
+            best = {n: min(first[0], before.get(n, first[0])) for n, first in durations.items()}
+            limit = TOO_SLOW * min(best.values())
+            running = {name: running[name] for name, ms in best.items() if ms <= limit}
     return durations
 
 
@@ -68,10 +88,13 @@ def settled(durations: Mapping[str, Sequence[float]]) -> bool:
 
     They are not where their order differs between rounds and their medians are no further apart
     than the sum of their median absolute deviations: the machine was busy, or they are as fast.
+    Who left after the first round is told apart from the others.
     """
-    if len(durations) < 2:
+    most = max(map(len, durations.values()), default=0)
+    finished = [each for each in durations.values() if len(each) == most]
+    if len(finished) < 2:
         return True
-    first, second = sorted(durations.values(), key=statistics.median)[:2]
+    first, second = sorted(finished, key=statistics.median)[:2]
     ahead = {a < b for a, b in zip(first, second, strict=True)}
     gap = statistics.median(second) - statistics.median(first)
     return len(ahead) == 1 or gap > _spread(first) + _spread(second)

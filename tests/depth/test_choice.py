@@ -9,18 +9,15 @@ import onnxruntime
 import openvino
 import pytest
 
-from linescan.depth import Engine, open_engine, read_card
+from linescan.depth import Engine, open_engine
 from linescan.depth import choice as choice_module
+from linescan.depth import contest as contest_module
 from linescan.depth.backends import openvino as openvino_module
 from linescan.depth.backends.base import (
     BackendError,
     BackendMissingError,
     PrecisionMissingError,
-    Setup,
 )
-from linescan.depth.cache import Cache
-from linescan.depth.candidates import REFERENCE, Candidate
-from linescan.depth.choice import Chooser
 from linescan.depth.gate import probes
 from linescan.depth.machine import devices, versions
 from linescan.errors import ModelError
@@ -55,7 +52,7 @@ def _all_is_said(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture
 def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """These models are so small that either engine may win: take what comes."""
-    monkeypatch.setattr(choice_module, "settled", lambda _: True)
+    monkeypatch.setattr(contest_module, "settled", lambda _: True)
 
 
 @pytest.mark.usefixtures("_settled")
@@ -102,34 +99,12 @@ def test_a_race_that_settles_nothing_is_run_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     busy = {"openvino-fp32": [1.0, 3.0, 1.2], "cpu-fp32": [2.0, 1.1, 2.9]}
-    monkeypatch.setattr(choice_module, "race", lambda *_: busy)
+    monkeypatch.setattr(contest_module, "race", lambda *_: busy)
     for _ in range(2):
         open_engine(handmade, precision="fp32", cache=tmp_path)
     assert entries(tmp_path) == []
     assert races(caplog) == 2
     assert "too close to remember" in caplog.text
-
-
-def test_a_choice_that_lacks_an_engine_for_want_of_memory_is_remembered(
-    handmade: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Memory is short while all engines of a race are loaded, not for the winner alone."""
-    monkeypatch.setattr(choice_module, "settled", lambda _: True)
-    monkeypatch.setattr(
-        "linescan.depth.backends.openvino._core", fail_to_load(MemoryError("bad_alloc"))
-    )
-    card = read_card(handmade)
-    for name, wanted, remembered in (
-        ("alone", [Candidate("openvino", "fp32"), REFERENCE], 0),
-        ("crowded", [REFERENCE, Candidate("openvino", "fp32")], 1),
-    ):
-        chooser = Chooser(card, Setup(SIZE, 1), wanted, 0.02, Cache(tmp_path / name))
-        engine, choice = chooser.open()
-        assert "out of memory" in choice.refused["openvino-fp32"]
-        assert len(entries(tmp_path / name)) == remembered
-        engine.close()
 
 
 def test_other_versions_make_another_choice(
