@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import platform
-import shutil
-import subprocess
-from importlib import metadata
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
 from linescan.benchmark.errors import BenchmarkError
 from linescan.depth.backends.base import cores
+from linescan.depth.machine import cpu_features, cpu_name, gpus, installed
 from linescan.errors import install_hint
 from linescan.version import __version__
 
@@ -47,9 +44,9 @@ PACKAGES: Final = (
 
 def describe_machine() -> dict[str, Any]:
     """CPU, memory, GPUs, system and versions, as plain data."""
-    cpu, flags = _cpu()
+    flags = cpu_features()
     return {
-        "cpu": cpu,
+        "cpu": cpu_name(),
         "cores": cores(),
         "flags": [flag for flag in FLAGS if flag in flags],
         "memory_gb": round(import_psutil().virtual_memory().total / 2**30, 1),
@@ -78,38 +75,11 @@ def import_psutil() -> ModuleType:
     return psutil
 
 
-def _cpu() -> tuple[str, set[str]]:
-    """Model name and flags."""
-    info = Path("/proc/cpuinfo")
-    if not info.is_file():
-        return platform.processor() or platform.machine(), set()
-    fields: dict[str, str] = {}
-    for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-        key, _, value = line.partition(":")
-        fields.setdefault(key.strip(), value.strip())
-    name = fields.get("model name") or platform.machine()
-    flags = fields.get("flags") or fields.get("Features") or ""
-    return name, set(flags.split())
-
-
 def _gpus() -> list[dict[str, str]]:
     """Name, memory, driver and compute capability of each NVIDIA GPU."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return []
-    keys = ("name", "memory.total", "driver_version", "compute_cap")
-    query = [tool, f"--query-gpu={','.join(keys)}", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
     names = ("name", "memory", "driver", "compute_capability")
-    rows = [line.split(",") for line in done.stdout.splitlines() if line.strip()]
-    return [
-        {name: value.strip() for name, value in zip(names, row, strict=True)}
-        for row in rows
-        if len(row) == len(names)
-    ]
+    rows = gpus("name", "memory.total", "driver_version", "compute_cap")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _system() -> str:
@@ -123,10 +93,5 @@ def _system() -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = installed()
+    return {name: found[name] for name in PACKAGES if name in found}

@@ -9,6 +9,7 @@ import pytest
 from linescan.benchmark.errors import BenchmarkError
 from linescan.benchmark.limits import measure_limits
 from linescan.benchmark.machine import describe_machine, load_of_others
+from linescan.depth.machine import cpu_features, devices, installed
 
 
 def test_the_machine_is_described() -> None:
@@ -19,6 +20,25 @@ def test_the_machine_is_described() -> None:
     assert found["packages"]["onnxruntime" if "onnxruntime" in found["packages"] else "numpy"]
     assert isinstance(found["gpus"], list)
     assert 0.0 <= load_of_others(0.05) <= 1.0
+
+
+def test_gpus_flags_and_versions_are_those_that_the_engines_are_chosen_by(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [("NVIDIA H200", "143771 MiB", "580.10", "9.0")]
+    monkeypatch.setattr("linescan.benchmark.machine.gpus", lambda *_: rows)
+    found = describe_machine()
+    assert found["gpus"] == [
+        {
+            "name": "NVIDIA H200",
+            "memory": "143771 MiB",
+            "driver": "580.10",
+            "compute_capability": "9.0",
+        }
+    ]
+    assert devices()["cpu"].startswith(found["cpu"])
+    assert set(found["flags"]) <= cpu_features()
+    assert found["packages"].items() <= installed().items()
 
 
 def test_limits_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:

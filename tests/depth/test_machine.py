@@ -4,10 +4,19 @@ import stat
 import sys
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import pytest
 
-from linescan.depth.machine import cpu_flags, devices, versions
+from linescan.depth.machine import (
+    cpu_features,
+    cpu_flags,
+    cpu_name,
+    devices,
+    gpus,
+    installed,
+    versions,
+)
 from linescan.version import __version__
 
 
@@ -85,7 +94,27 @@ def test_the_instruction_sets_are_those_that_linux_names(
     info = tmp_path / "cpuinfo"
     monkeypatch.setattr("linescan.depth.machine._CPU_INFO", info)
     assert cpu_flags() is None
+    assert cpu_features() == frozenset()
     info.write_text("processor\t: 0\nflags\t\t: fpu avx512f\nvmx flags\t: vnmi\n\n")
-    assert cpu_flags() == frozenset({"fpu", "avx512f"})
-    info.write_text("processor\t: 0\nFeatures\t: fp asimd\n")
+    assert cpu_flags() == cpu_features() == frozenset({"fpu", "avx512f"})
+    info.write_text("processor\t: 0\nmodel name\t: Ampère \nFeatures\t: fp asimd\n", "utf-8")
     assert cpu_flags() is None
+    assert cpu_features() == frozenset({"fp", "asimd"})
+    assert cpu_name() == "Ampère"
+
+
+def test_gpus_are_asked_for_what_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no row of the table, such as a warning, is no GPU."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus("name") == []
+    tool = tmp_path / "nvidia-smi"
+    row = '[ "$1" = --query-gpu=name,compute_cap ] && echo "NVIDIA H200, 9.0"'
+    tool.write_text(f"#!/bin/sh\necho WARNING\n{row}\n")
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    assert gpus("name", "compute_cap") == [("NVIDIA H200", "9.0")]
+
+
+def test_packages_are_named_as_they_are_installed() -> None:
+    found = installed()
+    assert found["numpy"] == np.__version__
+    assert all("_" not in name and name == name.lower() for name in found)
