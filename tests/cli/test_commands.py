@@ -182,6 +182,16 @@ def test_every_key_of_the_shipped_configurations_is_commented(name: str) -> None
     assert [line for line in keys if "{" in line.partition("#")[0]] == [], "a key a line"
 
 
+def test_the_camera_takes_the_fastest_engine_and_the_demo_the_same_numbers_everywhere() -> None:
+    texts = {n: (ROOT / "configs" / f"{n}.yaml").read_text() for n in ("camera", "demo")}
+    depth = {n: Config.model_validate(yaml.safe_load(t)).depth for n, t in texts.items()}
+    assert (depth["camera"].backend, depth["camera"].precision) == ("auto", "auto")
+    assert depth["demo"].precision == "fp32"
+    before = texts["demo"].partition("  precision: fp32")[0].splitlines()[-1]
+    assert "the same objects on each machine" in before
+    assert "auto, the default, is faster" in before
+
+
 def test_the_demo_configuration_shows_every_key_but_those_of_other_sources() -> None:
     shown = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text())
     config = Config.model_validate(shown).model_dump(mode="json")
