@@ -8,14 +8,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from linescan.benchmark.results import RUNS
 from linescan.benchmark.words import Results, times
 
 HEADINGS = ("p50", "p95", "p99")
 MACHINE_KEYS = ("cpu", "cores", "flags", "memory_gb", "gpus", "system", "python", "packages")
 MODEL_KEYS = ("name", "sha256", "weights", "size")
-THROUGHPUT, PACED = RUNS
-TITLES = {THROUGHPUT: "full speed", PACED: "paced"}
+PACED = "paced"
+TITLES = {"throughput": "full speed", PACED: "paced"}
 
 
 def differences(new: Results, old: Results) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Any, Final
 
 from linescan.benchmark.baselines import ONNXRUNTIME, TRANSFORMERS
@@ -46,10 +47,29 @@ REQUIRED: Final[Mapping[str, type]] = {
     "stages": dict,
 }
 """What every result holds, whenever its run ended."""
-ROW_KEYS: Final = ("name", "precision", "deviation", "within_gate")
-ROW_FIGURES: Final = ("median_ms", "p95_ms", "p99_ms")
-STAGE_FIGURES: Final = ("p50_ms", "p95_ms", "p99_ms")
-RUNS: Final = ("throughput", "paced")
+Kinds = Mapping[str, type | UnionType]
+NUMBER: Final = int | float
+PARTS: Final[Mapping[str, Kinds]] = {
+    "settings": {"frame": list, "resize_in_model": bool},
+    "model": {"name": str, "size": list},
+    "machine": {"cpu": str, "gpus": list},
+}
+"""What is read of these parts; of a run that ended before its model was prepared, it is missing."""
+PAIRS: Final = (("settings", "frame"), ("model", "size"))
+GPU: Final[Kinds] = {"name": str, "compute_capability": str}
+ROW: Final[Kinds] = {
+    "name": str,
+    "precision": str,
+    "deviation": NUMBER | None,
+    "within_gate": bool | None,
+    **dict.fromkeys(("median_ms", "p95_ms", "p99_ms"), NUMBER),
+}
+STAGE: Final[Kinds] = dict.fromkeys(("p50_ms", "p95_ms", "p99_ms"), NUMBER)
+NOT_LOADED: Final[Kinds] = {"name": str, "reason": str}
+RUNS: Final[Mapping[str, Kinds]] = {
+    "throughput": {"offered_lines_per_s": NUMBER | None, "stages": dict},
+    "paced": {"offered_lines_per_s": NUMBER, "stages": dict},
+}
 
 
 def row_of(contender: Contender, times: Times, deviation: float | None) -> Row:
@@ -185,34 +205,45 @@ def _missing(data: Results) -> Iterator[str]:
     if wrong:
         yield from wrong
         return
-    for key in ("backends", "baselines"):
-        for number, row in enumerate(data[key]):
-            yield from _lacks(row, ROW_KEYS, ROW_FIGURES, f"{key}[{number}]")
-    for number, missing in enumerate(data["not_loaded"]):
-        yield from _lacks(missing, ("name", "reason"), (), f"not_loaded[{number}]")
-    pipeline = data.get("pipeline")
-    if not isinstance(pipeline, dict | None):
+    for part, kinds in PARTS.items():
+        yield from _lacks(data[part], kinds, part)
+    for part, key in PAIRS:
+        pair = data[part].get(key)
+        if isinstance(pair, list) and [type(side) for side in pair] != [int, int]:
+            yield f"{part}.{key}"
+    gpus = data["machine"].get("gpus")
+    lists = {"machine.gpus": (gpus if isinstance(gpus, list) else [], GPU)}
+    lists |= {key: (data[key], ROW) for key in ("backends", "baselines")}
+    lists["not_loaded"] = (data["not_loaded"], NOT_LOADED)
+    for where, (entries, kinds) in lists.items():
+        for number, entry in enumerate(entries):
+            yield from _lacks(entry, kinds, f"{where}[{number}]")
+    yield from _lacks_of_runs(data.get("pipeline"))
+
+
+def _lacks_of_runs(pipeline: object) -> Iterator[str]:
+    if pipeline is None:
+        return
+    if not isinstance(pipeline, dict):
         yield "pipeline"
         return
-    for mode in RUNS:
-        run = (pipeline or {}).get(mode)
+    for mode, kinds in RUNS.items():
+        run = pipeline.get(mode)
         if run is None:
             continue
         where = f"pipeline.{mode}"
-        yield from _lacks(run, ("offered_lines_per_s", "stages"), (), where)
-        stages = run.get("stages") if isinstance(run, dict) else None
-        if not isinstance(stages, dict):
-            yield f"{where}.stages"
-            return
-        for name, stage in stages.items():
+        lacks = list(_lacks(run, kinds, where))
+        yield from lacks
+        for name, stage in run["stages"].items() if not lacks else ():
             if stage is not None:
-                yield from _lacks(stage, (), STAGE_FIGURES, f"{where}.stages.{name}")
+                yield from _lacks(stage, STAGE, f"{where}.stages.{name}")
 
 
-def _lacks(given: object, keys: Sequence[str], figures: Sequence[str], where: str) -> Iterator[str]:
-    """Keys that a part lacks, and figures that are no numbers."""
+def _lacks(given: object, kinds: Kinds, where: str) -> Iterator[str]:
+    """Keys that a part lacks, or whose value is of another kind."""
     if not isinstance(given, dict):
         yield where
         return
-    yield from (f"{where}.{key}" for key in keys if key not in given)
-    yield from (f"{where}.{key}" for key in figures if not isinstance(given.get(key), int | float))
+    for key, kind in kinds.items():
+        if key not in given or not isinstance(given[key], kind):
+            yield f"{where}.{key}"

@@ -134,6 +134,15 @@ def test_results_come_back_as_they_were_written(tmp_path: Path) -> None:
         (b"\xff\xfe", "not a JSON file"),
         (json.dumps({"format": FORMAT}), "incomplete: complete is missing"),
         (json.dumps(results(machine=None)), "incomplete: machine is missing"),
+        (json.dumps(results(model={})), "incomplete: model.name is missing"),
+        (json.dumps(results(settings={"frame": [1], "resize_in_model": False})), "settings.frame"),
+        (json.dumps(results(machine={"cpu": "A", "gpus": [{}]})), r"machine.gpus\[0\].name"),
+        (json.dumps(results(not_loaded=["cuda"])), r"incomplete: not_loaded\[0\] is"),
+        (
+            json.dumps(results(backends=[{**row("a", 1.0, None), "deviation": "1"}])),
+            r"\[0\].deviation",
+        ),
+        (json.dumps(results(pipeline={"paced": run("paced", None)})), "paced.offered_lines_per_s"),
         (json.dumps(results(backends=[{"name": "a"}])), r"incomplete: backends\[0\].precision"),
         (
             json.dumps(results(baselines=[row("a", 1.0, None, p99_ms="1")])),

@@ -82,3 +82,23 @@ def test_the_table_and_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "FAILED: no engine is within the gate" in capsys.readouterr().out
     assert main([str(tmp_path / "none.json"), "--trained", str(gates)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("part", "missing"),
+    [("model", "model.name"), ("machine", "machine.cpu"), ("settings", "settings.frame")],
+)
+def test_a_result_that_lacks_a_part_is_named_without_a_traceback(
+    part: str, missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a run leaves it that was interrupted while its model was prepared."""
+    whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
+    write_json(results(), whole)
+    write_json(results(**{part: {}}), cut)
+    for arguments in ([str(cut), "--trained", str(whole)], [str(whole), "--trained", str(cut)]):
+        assert main(arguments) == 2
+        heard = capsys.readouterr()
+        assert heard.out == ""
+        assert heard.err == (
+            f"error: {cut}: incomplete: {missing} is missing or of another kind: measure it again\n"
+        )
