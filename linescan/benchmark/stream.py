@@ -6,13 +6,11 @@ Both processes share the clock of this machine, so that times since acquisition 
 from __future__ import annotations
 
 import json
-import re
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +18,7 @@ from typing import Any, Final
 from linescan.benchmark.durations import in_ms, percentiles
 from linescan.benchmark.errors import BenchmarkError
 from linescan.benchmark.machine import import_psutil
+from linescan.benchmark.processes import child, end, ending, free_when_over
 from linescan.depth.engine import Candidate
 
 STAGES: Final = (
@@ -42,12 +41,6 @@ last line to the subscriber's hands."""
 AFTER_THE_PIPELINE: Final = ("receive", "delivery", "end_to_end")
 SINCE: Final = {"delivery": "published_ns", "end_to_end": "acquired_ns"}
 MODEL: Final = "infer"
-CHATTER: Final = re.compile(r"\b(INFO|DEBUG)\b", re.IGNORECASE)
-"""Log lines that give no reason for an end."""
-GRACE_S: Final = 15.0
-"""For the other process once one has ended."""
-FAILED_S: Final = 2.0
-"""For a subscriber whose pipeline failed: it may still read what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +108,19 @@ def run_stream(
     with (
         log_file.open("w", encoding="utf-8") as log,
         heard_file.open("w", encoding="utf-8") as heard,
-        _child(listen, stdout=subprocess.PIPE, stderr=heard, text=True) as subscriber,
-        _child(command, stdout=subprocess.DEVNULL, stderr=log) as pipeline,
+        child(listen, stdout=subprocess.PIPE, stderr=heard, text=True) as subscriber,
+        child(command, stdout=subprocess.DEVNULL, stderr=log) as pipeline,
     ):
         received, last, memory = _follow(pipeline, subscriber, frames, progress)
-        _end(subscriber)
+        end(subscriber)
         alone = subscriber.returncode != 0 and pipeline.poll() is None
         if alone:  # it died first: the pipeline has nobody to play to
             pipeline.terminate()
-        _end(pipeline)
+        end(pipeline)
     if pipeline.returncode != 0 and not alone:
-        raise BenchmarkError(_ending("the pipeline", pipeline.returncode, log_file))
+        raise BenchmarkError(ending("the pipeline", pipeline.returncode, log_file))
     if subscriber.returncode != 0 or not received or not last:
-        raise BenchmarkError(_ending("the subscriber", subscriber.returncode, heard_file))
+        raise BenchmarkError(ending("the subscriber", subscriber.returncode, heard_file))
     summary = json.loads(summary_file.read_text(encoding="utf-8"))
     rate_reached = _frames_per_s(received)
     return {
@@ -201,7 +194,7 @@ def _follow(
     memory: dict[str, float] = {}
     psutil = import_psutil()
     watched = psutil.Process(pipeline.pid)
-    threading.Thread(target=_free_when_over, args=(pipeline, subscriber), daemon=True).start()
+    threading.Thread(target=free_when_over, args=(pipeline, subscriber), daemon=True).start()
     for line in subscriber.stdout or ():
         if not line.endswith("\n"):
             break  # it was killed while it spoke
@@ -217,53 +210,6 @@ def _follow(
             memory["at_end"] = mb
         progress(len(received))
     return received, last, memory
-
-
-def _free_when_over(pipeline: subprocess.Popen[Any], subscriber: subprocess.Popen[str]) -> None:
-    """End a subscriber that waits for a pipeline that is gone."""
-    failed = pipeline.wait() != 0
-    try:
-        subscriber.wait(FAILED_S if failed else GRACE_S)
-    except subprocess.TimeoutExpired:
-        subscriber.terminate()
-
-
-@contextmanager
-def _child(command: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[Any]]:
-    """A child process that is gone at the end, whatever happens."""
-    child = subprocess.Popen(command, **how)
-    try:
-        yield child
-    finally:
-        child.terminate()
-        _end(child)
-        if child.stdout is not None:
-            child.stdout.close()
-
-
-def _end(child: subprocess.Popen[Any]) -> None:
-    try:
-        child.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _ending(who: str, code: int, log: Path) -> str:
-    """Which process ended how, and the last it said that is a reason."""
-    how = f"ended with exit code {code}" if code >= 0 else f"was killed by {_signal(-code)}"
-    lines = [line.strip() for line in log.read_text(encoding="utf-8").splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error: ")]
-    reasons = errors or [line for line in lines if not CHATTER.search(line)]
-    said = reasons[-1].removeprefix("error: ") if reasons else "it gave no reason"
-    return f"{who} {how}: {said}"
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal has no name
-        return f"signal {number}"
 
 
 def _frames_per_s(received: Sequence[Mapping[str, int]]) -> float:

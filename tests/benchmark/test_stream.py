@@ -87,7 +87,7 @@ def test_a_process_that_is_killed_is_named(
         children["pipeline" if "replay" in command else "subscriber"] = child
         return child
 
-    monkeypatch.setattr("linescan.benchmark.stream.subprocess.Popen", popen)
+    monkeypatch.setattr("linescan.benchmark.processes.subprocess.Popen", popen)
     with pytest.raises(BenchmarkError, match=f"^the {who} was killed by SIGKILL: ") as error:
         run_stream(stream, 1000, 2000.0, progress=lambda _: children[who].kill())
     assert "INFO" not in str(error.value)
