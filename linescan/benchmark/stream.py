@@ -10,14 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from linescan.benchmark.durations import in_ms, percentiles
 from linescan.benchmark.errors import BenchmarkError
-from linescan.benchmark.machine import import_psutil
+from linescan.benchmark.memory import Resident
 from linescan.benchmark.processes import child, end, ending, free_when_over
 from linescan.depth.engine import Candidate
 
@@ -111,7 +110,15 @@ def run_stream(
         child(listen, stdout=subprocess.PIPE, stderr=heard, text=True) as subscriber,
         child(command, stdout=subprocess.DEVNULL, stderr=log) as pipeline,
     ):
-        received, last, memory = _follow(pipeline, subscriber, frames, progress)
+        memory = [Resident(process.pid, frames) for process in (pipeline, subscriber)]
+
+        def note(done: int) -> None:
+            for process in memory:
+                process.sample(done)
+            progress(done)
+
+        threading.Thread(target=free_when_over, args=(pipeline, subscriber), daemon=True).start()
+        received, last = _follow(subscriber, note)
         end(subscriber)
         alone = subscriber.returncode != 0 and pipeline.poll() is None
         if alone:  # it died first: the pipeline has nobody to play to
@@ -132,7 +139,8 @@ def run_stream(
         "lines_per_s": round(rate_reached * (stream.rows - stream.overlap), 1),
         "lost_lines": sum(summary["ledger"]["lost"].values()),
         "missed_messages": last["missed"],
-        "memory_mb": memory,
+        "memory_mb": memory[0].mb,
+        "subscriber_memory_mb": memory[1].mb,
         "stages": _stages({**summary["latency"], "receive": last["receive"]}, received),
         "end_to_end_samples_ms": in_ms([r["received_ns"] - r["acquired_ns"] for r in received]),
     }
@@ -183,18 +191,11 @@ def _replay(
 
 
 def _follow(
-    pipeline: subprocess.Popen[Any],
-    subscriber: subprocess.Popen[str],
-    frames: int,
-    progress: Callable[[int], None],
-) -> tuple[list[dict[str, int]], dict[str, Any], dict[str, float]]:
-    """What the subscriber says, line by line and at last, and the pipeline's memory meanwhile."""
+    subscriber: subprocess.Popen[str], note: Callable[[int], None]
+) -> tuple[list[dict[str, int]], dict[str, Any]]:
+    """What the subscriber says, line by line and at last; ``note`` is told how many so far."""
     received: list[dict[str, int]] = []
     last: dict[str, Any] = {}
-    memory: dict[str, float] = {}
-    psutil = import_psutil()
-    watched = psutil.Process(pipeline.pid)
-    threading.Thread(target=free_when_over, args=(pipeline, subscriber), daemon=True).start()
     for line in subscriber.stdout or ():
         if not line.endswith("\n"):
             break  # it was killed while it spoke
@@ -203,13 +204,8 @@ def _follow(
             last = said
             continue
         received.append(said)
-        with suppress(psutil.Error):
-            mb = round(watched.memory_info().rss / 2**20, 1)
-            if len(received) <= max(1, frames // 10):
-                memory["after_tenth"] = mb
-            memory["at_end"] = mb
-        progress(len(received))
-    return received, last, memory
+        note(len(received))
+    return received, last
 
 
 def _frames_per_s(received: Sequence[Mapping[str, int]]) -> float:

@@ -145,7 +145,6 @@ def pipeline_lines(results: Results) -> list[str]:
     fast, paced = pipeline["throughput"], pipeline["paced"]
     bare = pipeline["bare_engine_frames_per_s"]
     outside = pipeline["outside_model_over_model"]
-    memory = fast["memory_mb"]
     lines = [
         f"At full speed, {fast['frames']} frames on {fast['engine']}: {fast['frames_per_s']:.2f} "
         f"frames/s, {fast['lines_per_s']:,.0f} lines/s; the bare engine gives "
@@ -154,9 +153,10 @@ def pipeline_lines(results: Results) -> list[str]:
         f"Stages outside the model, acquire to send, over the model's time: "
         f"{percent(outside['throughput'])} at full speed, {percent(outside['paced'])} paced "
         f"(without acquire, which waits for lines there).",
-        f"Memory: {memory.get('after_tenth', 0):.0f} MB after a tenth of the frames, "
-        f"{memory.get('at_end', 0):.0f} MB at the end. Lines lost: {fast['lost_lines']}; messages "
-        f"missed: {fast['missed_messages']}.",
+        f"Memory after the first frame, a tenth of them and the last: "
+        f"{_memory(fast['memory_mb'])} of the pipeline, {_memory(fast['subscriber_memory_mb'])} of "
+        f"the subscriber. Lines lost: {fast['lost_lines']}; messages missed: "
+        f"{fast['missed_messages']}.",
     ]
     if paced is not None:
         end = paced["stages"]["end_to_end"]
@@ -167,6 +167,11 @@ def pipeline_lines(results: Results) -> list[str]:
             f"{paced['lost_lines']}."
         )
     return lines
+
+
+def _memory(mb: Mapping[str, float]) -> str:
+    figures = (mb.get(key) for key in ("after_first", "after_tenth", "at_end"))
+    return f"{', '.join(NONE if f is None else f'{f:.0f}' for f in figures)} MB"
 
 
 def not_measured(results: Results) -> list[str]:

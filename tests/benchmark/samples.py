@@ -65,7 +65,8 @@ def run(mode: str, offered: float | None) -> dict[str, Any]:
         "lines_per_s": 7680.0,
         "lost_lines": 0,
         "missed_messages": 0,
-        "memory_mb": {"after_tenth": 400.0, "at_end": 401.0},
+        "memory_mb": {"after_first": 390.0, "after_tenth": 400.0, "at_end": 401.0},
+        "subscriber_memory_mb": {"after_first": 70.0, "after_tenth": 71.0, "at_end": 72.0},
         "stages": STAGES_MS,
         "end_to_end_samples_ms": [50.0, 55.0, 110.0],
     }

@@ -43,7 +43,7 @@ def test_everything_that_was_measured_is_shown(show: Any) -> None:
         "end to end",
         "98.8% of it",
         "12.0% at full speed, 10.0% paced",
-        "400 MB after a tenth of the frames, 401 MB at the end",
+        "390, 400, 401 MB of the pipeline, 70, 71, 72 MB of the subscriber",
         "Paced at 5,376 lines/s",
         "4.0 is four times as fast",
         "model_ratio: the same of the model alone",

@@ -53,8 +53,11 @@ def test_every_frame_arrives_and_every_stage_is_measured(stream: Stream) -> None
     assert found["stages"]["infer"]["items"] == 20
     assert found["stages"]["end_to_end"]["p50_ms"] >= found["stages"]["delivery"]["p50_ms"] > 0
     assert len(found["end_to_end_samples_ms"]) == 20
-    assert found["memory_mb"]["after_tenth"] > 0
-    assert found["memory_mb"]["at_end"] > 0
+    for process in ("memory_mb", "subscriber_memory_mb"):
+        assert set(found[process]) == {"after_first", "after_tenth", "at_end"}
+        assert all(mb > 10 for mb in found[process].values()), process
+    # The pipeline holds an engine, the subscriber numpy and a socket.
+    assert found["memory_mb"]["at_end"] > found["subscriber_memory_mb"]["at_end"]
 
 
 def test_a_paced_run_offers_lines_at_its_rate(stream: Stream) -> None:
