@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
 from zmq import MessageTracker
 
-LEAST_MARK: Final = 16
-"""Fewer messages for each subscriber would drop some in a burst even when nobody is behind."""
+from linescan.errors import PublishError
+
+log = logging.getLogger(__name__)
+
+LEAST_MARK: Final = 4
+"""Fewer messages for each subscriber would drop some of those that go out together, an inspection
+with what is derived from it and an event, even when nobody is behind."""
 MOST_MARK: Final = 1000
+IN_HAND: Final = 2
+"""Beside its queue, a subscriber has one message that is on its way; and the next needs room."""
 
 
 class MemoryBudget:
     """Turns a limit in bytes into a high-water mark, and counts what libzmq still holds.
 
     ZeroMQ counts messages for each subscriber, not bytes. One subscriber may hold half of the
-    budget, so that one alone does not exhaust it. Subscribers that are behind by the same messages
+    budget, so that one alone does not exhaust it; where half is less than ``LEAST_MARK`` messages,
+    as many of them as leave room for the next. Subscribers that are behind by the same messages
     share their memory; only those that stopped at different times can exhaust it together.
 
     Args:
-        limit_bytes: most memory for messages sent and not yet fetched; more only where it has no
-            room for ``2 * LEAST_MARK`` messages.
+        limit_bytes: most memory for messages sent and not yet fetched.
         message_bytes: size of the largest messages, as far as it is known beforehand.
+
+    Raises:
+        PublishError: one message alone is larger than the limit.
     """
 
     def __init__(self, limit_bytes: int, message_bytes: int) -> None:
-        self.wanted_bytes = limit_bytes
-        self.mark = max(LEAST_MARK, min(MOST_MARK, limit_bytes // 2 // message_bytes))
+        self.limit_bytes = limit_bytes
+        fit = limit_bytes // message_bytes
+        if not fit:
+            raise PublishError(
+                f"publish.memory_mb: {limit_bytes >> 20} has no room for one message of "
+                f"{_mb(message_bytes)} MB: set it to {_mb(2 * LEAST_MARK * message_bytes)} or more,"
+                f" or make frames smaller"
+            )
+        half = limit_bytes // 2 // message_bytes
+        self.mark = max(1, half, min(LEAST_MARK, fit - IN_HAND))
         """High-water mark for one subscriber."""
-        self._largest = 0
+        self.mark = min(self.mark, MOST_MARK)
+        if half < LEAST_MARK:
+            log.warning(
+                "publish.memory_mb: %d has room for %d messages of %d MB: subscribers miss some as"
+                " soon as they are %d behind; set it to %d or more",
+                limit_bytes >> 20,
+                fit,
+                _mb(message_bytes),
+                self.mark + 1,
+                _mb(2 * LEAST_MARK * message_bytes),
+            )
         self._sent: list[tuple[int, Sequence[MessageTracker]]] = []
         self._held = 0
-
-    @property
-    def limit_bytes(self) -> int:
-        """The limit that holds for messages of the size seen so far."""
-        return max(self.wanted_bytes, 2 * LEAST_MARK * self._largest)
 
     @property
     def held_bytes(self) -> int:
@@ -45,7 +69,6 @@ class MemoryBudget:
 
     def is_exhausted_by(self, size: int) -> bool:
         """Whether a message of ``size`` bytes has no room."""
-        self._largest = max(self._largest, size)
         self._sent = [entry for entry in self._sent if not _is_done(entry)]
         self._held = sum(held for held, _ in self._sent)
         return self._held + size > self.limit_bytes
@@ -58,3 +81,8 @@ class MemoryBudget:
 
 def _is_done(entry: tuple[int, Sequence[MessageTracker]]) -> bool:
     return all(tracker.done for tracker in entry[1])
+
+
+def _mb(size: int) -> int:
+    """Rounded up to whole MB."""
+    return -(-size >> 20)

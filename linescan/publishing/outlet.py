@@ -21,6 +21,10 @@ GONE_MS: Final = 30_000
 """A peer that was silent for so long is gone. Subscribers that are merely slow do send signs of
 life, and say themselves after how much silence they are to be given up (``HEARTBEAT_TTL``)."""
 REBIND_S: Final = 5.0
+PATIENCE_S: Final = 0.2
+"""So long those that do read have to fetch what is on its way, before all are cut off."""
+RELEASE_S: Final = 5.0
+"""ZeroMQ lets go of what waited for cut-off peers within milliseconds."""
 RETURN_S: Final = 0.5
 """After peers were cut off, those that are alive are back within so many seconds."""
 
@@ -28,9 +32,10 @@ RETURN_S: Final = 0.5
 class Outlet:
     """An XPUB socket whose memory is bounded.
 
-    It never blocks: a subscriber whose queue is full loses messages, and sees that from the
-    sequence numbers. The high-water mark is set once, before binding: libzmq 4.3.5 may crash when
-    it is changed while a peer leaves, and a lowered one starves peers that are not behind.
+    A subscriber whose queue is full loses messages, and sees that from the sequence numbers; nobody
+    waits for it. Only where the whole budget is used up, sending takes a moment. The high-water
+    mark is set once, before binding: libzmq 4.3.5 may crash when it is changed while a peer leaves,
+    and a lowered one starves peers that are not behind.
 
     Args:
         endpoint: where subscribers connect.
@@ -56,7 +61,6 @@ class Outlet:
         self._presence = presence
         self._budget = budget
         self._linger_ms = linger_ms
-        self._warned = 0
 
     def open(self) -> None:
         """Bind.
@@ -85,18 +89,39 @@ class Outlet:
         except zmq.Again:
             pass
 
-    def send(self, message: Sequence[Buffer]) -> None:
-        """Hand a message to ZeroMQ, which sends arrays from where they lie."""
+    def send(self, message: Sequence[Buffer]) -> bool:
+        """Hand a message to ZeroMQ, which sends arrays from where they lie.
+
+        Returns:
+            Whether it was sent; False where the budget has no room for it: it is dropped.
+        """
         size = sum(memoryview(part).nbytes for part in message)
-        if self._budget.is_exhausted_by(size):
-            self._cut_off()
+        if not self._has_room(size):
+            return False
         # Only a frame tells when libzmq has let go of it: send_multipart tracks just the last one.
         parts = [zmq.Frame(part, track=True) for part in message]
         for part in parts[:-1]:
             self.socket.send(part, zmq.SNDMORE, copy=False)
         self.socket.send(parts[-1], copy=False)
         self._budget.hold(size, [part.tracker for part in parts])
-        self._warn_of_small_memory()
+        return True
+
+    def _has_room(self, size: int) -> bool:
+        """Make room for a message: those that read get a moment, then all are cut off."""
+        if size > self._budget.limit_bytes:
+            return False
+        if self._comes_free(size, PATIENCE_S):
+            return True
+        self._cut_off()
+        return self._comes_free(size, RELEASE_S)
+
+    def _comes_free(self, size: int, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        while self._budget.is_exhausted_by(size):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.002)
+        return True
 
     def _new_socket(self) -> zmq.Socket[Any]:
         sock: zmq.Socket[Any] = self._context.socket(zmq.XPUB)
@@ -135,13 +160,3 @@ class Outlet:
             if left <= 0 or not self.socket.poll(round(left * 1000)):
                 break
             self.read_subscriptions()
-
-    def _warn_of_small_memory(self) -> None:
-        limit = self._budget.limit_bytes
-        if limit > max(self._warned, self._budget.wanted_bytes):
-            self._warned = limit
-            log.warning(
-                "publish.memory_mb: %d is too small for such large messages; up to %d MB are used",
-                self._budget.wanted_bytes >> 20,
-                limit >> 20,
-            )

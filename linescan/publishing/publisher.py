@@ -46,7 +46,8 @@ class Outgoing:
     """Messages that belong together, and what to do once the socket took the first of them.
 
     The first one matters; the others are derived from it. Both callbacks are called in the
-    publisher's thread; exactly one of them is, once. ``sending`` is told how long handing the
+    publisher's thread; exactly one of them is, once: ``on_failed`` also where the memory budget has
+    no room for the first one. ``sending`` is told how long handing the
     messages to ZeroMQ took.
     """
 
@@ -65,6 +66,9 @@ class Publisher:
         memory_mb: most memory for messages that subscribers have not fetched.
         linger_s: at the end, how long to wait for subscribers to fetch what was sent.
         message_bytes: size of the largest messages; subscribers' queues are sized by it.
+
+    Raises:
+        PublishError: the memory has no room for one message.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Publisher:
         self._linger_ms = round(linger_s * 1000)
         self._changed = threading.Condition()
         self._queue: deque[Outgoing] = deque()
+        self._no_room = 0
         self._sending = False
         self._closing = False
         self._error: BaseException | None = None
@@ -95,6 +100,11 @@ class Publisher:
     def held_bytes(self) -> int:
         """Bytes of messages that slow subscribers have not fetched, as of the last message."""
         return self._budget.held_bytes
+
+    @property
+    def no_room(self) -> int:
+        """Messages dropped for everybody because the memory budget had no room for them."""
+        return self._no_room
 
     def start(self) -> None:
         """Bind and begin.
@@ -236,15 +246,29 @@ class Publisher:
     def _send(self, outlet: Outlet, outgoing: Outgoing) -> None:
         began = time.perf_counter_ns()
         try:
-            for message in outgoing.messages[:1]:
-                outlet.send(message)
+            sent = all(self._send_one(outlet, message) for message in outgoing.messages[:1])
         except BaseException:
             outgoing.on_failed()
             raise
-        outgoing.on_sent()
+        (outgoing.on_sent if sent else outgoing.on_failed)()
         for message in outgoing.messages[1:]:
-            outlet.send(message)
+            self._send_one(outlet, message)
         outgoing.sending.add(time.perf_counter_ns() - began)
+
+    def _send_one(self, outlet: Outlet, message: Sequence[Buffer]) -> bool:
+        if outlet.send(message):
+            return True
+        self._no_room += 1
+        if self._no_room == 1 or self._no_room % 100 == 0:
+            log.error(
+                "%s: a message of %d MB has no room in publish.memory_mb: %d and is dropped; set it"
+                " higher (%d so far)",
+                bytes(message[0]).decode(),
+                sum(memoryview(part).nbytes for part in message) >> 20,
+                self._budget.limit_bytes >> 20,
+                self._no_room,
+            )
+        return False
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:

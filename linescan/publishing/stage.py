@@ -60,6 +60,9 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         message_bytes: size of a frame with its depth and labels; subscribers' queues are sized by
             it.
 
+    Raises:
+        PublishError: ``publish.memory_mb`` has no room for one message.
+
     Attributes:
         publisher: the socket's owner; its ``endpoint`` is the resolved one after ``setup``.
         end_reason: asked when the stream has ended, for the ``end`` event.
@@ -182,8 +185,14 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
 
     @property
     def partial_failures(self) -> Mapping[str, int]:
-        """Inspections of which a derived kind could not be written down, by kind."""
-        return {str(kind): count for kind, count in self._not_derived.items()}
+        """Inspections of which a derived kind could not be written down, by kind.
+
+        And, as ``no_room``, messages for which the memory budget had no room.
+        """
+        failures = {str(kind): count for kind, count in self._not_derived.items()}
+        if self.publisher.no_room:
+            failures["no_room"] = self.publisher.no_room
+        return failures
 
     def snapshot(self) -> Numbers:
         """The next sequence numbers."""

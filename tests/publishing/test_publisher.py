@@ -61,8 +61,8 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def large(publisher: Publisher, seq: int) -> list[Buffer]:
-    item = inspection(seq * 64, size=(256, LARGE // 256 // 6), objects=0)  # 6 bytes a pixel
+def large(publisher: Publisher, seq: int, nbytes: int = LARGE) -> list[Buffer]:
+    item = inspection(seq * 64, size=(256, nbytes // 256 // 6), objects=0)  # 6 bytes a pixel
     message = encode(item, Kind.INSPECTION, Stamp("web-1", publisher.epoch, seq, 1))
     assert message is not None
     return message
@@ -267,6 +267,56 @@ def test_a_stopped_subscriber_costs_bounded_memory_and_holds_nobody_up(
     # 150 MB were sent; the stopped peer holds its share of the limit, a few more are on the way.
     assert LIMIT_MB / 2 * MB - 2 * LARGE < most <= LIMIT_MB / 2 * MB + 4 * LARGE
     assert growth < LIMIT_MB * MB
+
+
+def test_the_limit_holds_for_messages_of_which_few_fit() -> None:
+    """By the count of what is queued, and by the memory of the process."""
+    limit, each = 128 * MB, 28 * MB
+    publisher = Publisher(FREE, ["web-1"], memory_mb=limit // MB, linger_s=0.2, message_bytes=each)
+    publisher.start()
+    with reader(publisher.endpoint) as stopped, reader(publisher.endpoint) as live:
+        publisher.wait_for_subscribers(2, 20)
+        before = psutil.Process().memory_info().rss
+        os.kill(stopped.pid, signal.SIGSTOP)
+        most = grown = 0
+        for seq in range(12):
+            # Copies, because pages of zeros that nobody wrote to take no memory.
+            publisher.send(Outgoing([[bytes(part) for part in large(publisher, seq, each)]]))
+            assert output(live).readline() == f"inspection {seq}\n"
+            most = max(most, publisher.held_bytes)
+            grown = max(grown, psutil.Process().memory_info().rss - before)
+        assert publisher._peers() == 2  # nobody was cut off for it
+    publisher.close()
+    assert 2 * each < most <= limit
+    assert 2 * each < grown <= limit + 2 * each  # and the one that is being made, and its copy
+    assert publisher.no_room == 0
+
+
+def test_a_message_that_never_fits_is_dropped_counted_and_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publisher = Publisher(FREE, ["web-1"], memory_mb=2, linger_s=0.2, message_bytes=LARGE)
+    publisher.start()
+    fates: list[str] = []
+    with Subscriber(publisher.endpoint, camera="web-1", timeout_s=10) as results:
+        publisher.wait_for_subscribers(1, 10)
+        for seq, nbytes in enumerate((LARGE, 2 * LARGE, LARGE)):
+            sent, failed = (partial(fates.append, f"{seq} {what}") for what in ("sent", "failed"))
+            publisher.send(Outgoing([large(publisher, seq, nbytes)], sent, failed))
+            if seq != 1:
+                assert next(results).seq == seq
+    publisher.close()
+    assert fates == ["0 sent", "1 failed", "2 sent"]
+    assert publisher.no_room == 1
+    assert (
+        "linescan/1/web-1/inspection/: a message of 3 MB has no room in publish.memory_mb: 2"
+        in caplog.text
+    )
+
+
+def test_memory_without_room_for_one_message_is_refused_at_once() -> None:
+    with pytest.raises(PublishError, match=r"publish.memory_mb: 27 has no room .* 28 MB"):
+        Publisher(FREE, ["web-1"], memory_mb=27, message_bytes=28 * MB)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])
