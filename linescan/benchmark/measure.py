@@ -28,6 +28,7 @@ from linescan.benchmark.results import (
 from linescan.benchmark.rounds import Race, race
 from linescan.benchmark.stream import Stream, outside_over_model, run_stream
 from linescan.benchmark.subject import Subject, prepare
+from linescan.benchmark.traffic import moved_per_frame, relate_to_copy
 from linescan.depth.backends.base import cores
 from linescan.depth.cost import cost, tokens
 from linescan.errors import LinescanError
@@ -209,6 +210,7 @@ class Benchmark:
             model=entry.card.path,
             candidate=entry.candidate,
             size=subject.size,
+            image=entry.card.frame_size or subject.size,
             tolerance=self._options.tolerance if subject.trained else 1.0,
             threads=self._threads,
             rows=self._options.frame[0],
@@ -228,18 +230,22 @@ class Benchmark:
         def say(what: str) -> Callable[[int], None]:
             return lambda done: self._say(f"{what}, frame {done} of {count}", done / count)
 
+        def run(what: str, rate: float | None) -> dict[str, Any]:
+            self._say(f"{what}: loading", None)
+            done = run_stream(stream, count, rate, progress=say(what))
+            moved = moved_per_frame(self._options.frame, stream.image, done["message_bytes"])
+            relate_to_copy(done["stages"], moved, self.results["limits"]["copy_gb_s"])
+            return done
+
         self._say("the bare engine", None)
         bare = [_bare_rate(engine, frames, count)]
-        self._say("the pipeline at full speed: loading", None)
-        throughput = run_stream(stream, count, progress=say("the pipeline at full speed"))
+        throughput = run("the pipeline at full speed", None)
         outside = {"throughput": outside_over_model(throughput["stages"]), "paced": None}
         self.results["stages"] = throughput["stages"]
         self.results["pipeline"] = pipeline_part(throughput, None, bare, outside)
         paced = None
         if throughput["lines_per_s"] > 0.0:
-            self._say("the paced pipeline: loading", None)
-            rate = PACE * throughput["lines_per_s"]
-            paced = run_stream(stream, count, rate, progress=say("the paced pipeline"))
+            paced = run("the paced pipeline", PACE * throughput["lines_per_s"])
             outside["paced"] = outside_over_model(paced["stages"], waits=("acquire",))
             self.results["stages"] = paced["stages"]
         bare.append(_bare_rate(engine, frames, count))

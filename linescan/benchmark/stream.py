@@ -51,6 +51,7 @@ class Stream:
         model: its .onnx file.
         candidate: backend and precision.
         size: rows and columns of the model.
+        image: rows and columns that frames are resized to before the model.
         tolerance: of the numeric gate.
         threads: CPU threads of the engine.
         rows: of a frame.
@@ -61,6 +62,7 @@ class Stream:
     model: Path
     candidate: Candidate
     size: tuple[int, int]
+    image: tuple[int, int]
     tolerance: float
     threads: int
     rows: int
@@ -137,6 +139,7 @@ def run_stream(
         "frames": len(received),
         "frames_per_s": round(rate_reached, 3),
         "lines_per_s": round(rate_reached * (stream.rows - stream.overlap), 1),
+        "message_bytes": round(sum(r["bytes"] for r in received) / len(received)),
         "lost_lines": sum(summary["ledger"]["lost"].values()),
         "missed_messages": last["missed"],
         "memory_mb": memory[0].mb,

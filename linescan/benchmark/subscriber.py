@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
                             "acquired_ns": message.acquired_ns,
                             "published_ns": message.published_ns,
                             "received_ns": now,
+                            "bytes": _array_bytes(message),
                         }
                     )
             _say({"missed": results.missed, "receive": results.receiving.summary()})
@@ -43,6 +44,10 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _array_bytes(message: InspectionMessage) -> int:
+    return sum(array.nbytes for array in (message.depth, message.labels) if array is not None)
 
 
 def _say(line: Mapping[str, Any]) -> None:

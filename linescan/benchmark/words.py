@@ -23,7 +23,18 @@ ENGINE_HEADINGS = (
     "GFLOP/s",
     "of limit",
 )
-STAGE_HEADINGS = ("stage", "p50 ms", "p95", "p99", "max", "items", "ms a frame")
+STAGE_HEADINGS = (
+    "stage",
+    "p50 ms",
+    "p95",
+    "p99",
+    "max",
+    "items",
+    "ms a frame",
+    "MB a frame",
+    "GB/s",
+    "of copy",
+)
 NONE = "–"
 BUSY = 0.1
 """Share of the cores that other programs may use without disturbing the measurement."""
@@ -92,7 +103,16 @@ def stage_cells(name: str, row: Row | None) -> list[str]:
     if row is None:
         return [title, *[NONE] * (len(STAGE_HEADINGS) - 2), "not in this pipeline"]
     figures = [milliseconds(row[key]) for key in ("p50_ms", "p95_ms", "p99_ms", "max_ms")]
-    return [title, *figures, str(row["items"]), milliseconds(row["ms_per_frame"])]
+    moved, rate = row["bytes_per_frame"], row["gb_s"]
+    return [
+        title,
+        *figures,
+        str(row["items"]),
+        milliseconds(row["ms_per_frame"]),
+        NONE if moved is None else f"{moved / 1e6:.3g}",
+        NONE if rate is None else f"{rate:.3g}",
+        percent(row["share_of_copy"]),
+    ]
 
 
 def headline(results: Results) -> str:
@@ -188,6 +208,12 @@ def notes(results: Results) -> list[str]:
         f"Ratio: {results['ratio_means']} (columns 'model').",
         f"Deviation: {results['deviation_means']}.",
     ]
+    if (results["pipeline"] or {}).get("throughput") is not None:
+        found.append(
+            "MB a frame: bytes read plus bytes written, in 10⁶; 'of copy' is their rate over the "
+            "machine's memory copy with all threads. send hands over by reference; delivery "
+            "holds the copies into and out of the kernel, and waiting."
+        )
     if results["model"].get("weights") == "random":
         found.append("The weights are random: deviations, in brackets, mean nothing.")
     loads = [load for load in results["load_of_others"].values() if load is not None]

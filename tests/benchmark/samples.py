@@ -9,7 +9,7 @@ from linescan.benchmark.results import DEVIATION_MEANS, FORMAT, RATIO_MEANS
 from linescan.benchmark.stream import STAGES
 
 
-def stage(ms: float) -> dict[str, float]:
+def stage(ms: float) -> dict[str, Any]:
     """A stage whose p50 is ``ms``."""
     return {
         "items": 10,
@@ -18,6 +18,9 @@ def stage(ms: float) -> dict[str, float]:
         "p99_ms": 2 * ms,
         "max_ms": 3 * ms,
         "ms_per_frame": ms,
+        "bytes_per_frame": None,
+        "gb_s": None,
+        "share_of_copy": None,
     }
 
 
@@ -52,6 +55,7 @@ STAGES_MS: dict[str, Any] = {
     name: None if name in ("correct", "align") else stage(5.0 * (at + 1))
     for at, name in enumerate(STAGES)
 }
+STAGES_MS["stitch"] |= {"bytes_per_frame": 8_400_000, "gb_s": 0.56, "share_of_copy": 0.0187}
 
 
 def run(mode: str, offered: float | None) -> dict[str, Any]:
@@ -63,6 +67,7 @@ def run(mode: str, offered: float | None) -> dict[str, Any]:
         "frames": 3,
         "frames_per_s": 4.0,
         "lines_per_s": 7680.0,
+        "message_bytes": 1_610_000,
         "lost_lines": 0,
         "missed_messages": 0,
         "memory_mb": {"after_first": 390.0, "after_tenth": 400.0, "at_end": 401.0},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import os
 import platform
 import signal
@@ -275,5 +276,11 @@ def test_a_checkpoint_is_measured_with_both_baselines_and_the_whole_pipeline(
     share = pipeline["throughput"]["frames_per_s"] / mean
     assert pipeline["share_of_bare_engine"] == pytest.approx(share, abs=2e-3)
     assert found["stages"] == pipeline["paced"]["stages"]
+    stitch, infer = pipeline["throughput"]["stages"]["stitch"], found["stages"]["infer"]
+    assert stitch["bytes_per_frame"] == 2 * math.prod(found["settings"]["frame"])
+    assert stitch["share_of_copy"] == pytest.approx(
+        stitch["gb_s"] / found["limits"]["copy_gb_s"], rel=1e-2
+    )
+    assert infer["bytes_per_frame"] is None
     assert found["stages"]["infer"]["items"] >= 1
     assert "not in this pipeline" in out

@@ -28,6 +28,7 @@ def stream(tmp_path: Path) -> Stream:
         model=write_model(tmp_path / "handmade.onnx"),
         candidate=REFERENCE,
         size=(28, 42),
+        image=(28, 42),
         tolerance=0.02,
         threads=1,
         rows=FRAME[0],
@@ -53,6 +54,7 @@ def test_every_frame_arrives_and_every_stage_is_measured(stream: Stream) -> None
     assert found["stages"]["infer"]["items"] == 20
     assert found["stages"]["end_to_end"]["p50_ms"] >= found["stages"]["delivery"]["p50_ms"] > 0
     assert len(found["end_to_end_samples_ms"]) == 20
+    assert found["message_bytes"] == 28 * 42 * (4 + 2)  # depth and labels
     for process in ("memory_mb", "subscriber_memory_mb"):
         assert set(found[process]) == {"after_first", "after_tenth", "at_end"}
         assert all(mb > 10 for mb in found[process].values()), process
