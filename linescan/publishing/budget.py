@@ -51,10 +51,9 @@ class MemoryBudget:
         self.mark = min(self.mark, MOST_MARK)
         if half < LEAST_MARK:
             log.warning(
-                "publish.memory_mb: %d has room for %d messages of %d MB: subscribers miss some as"
-                " soon as they are %d behind; set it to %d or more",
+                "publish.memory_mb: %d has little room for messages of %d MB: subscribers miss some"
+                " as soon as they are %d behind; set it to %d or more",
                 limit_bytes >> 20,
-                fit,
                 _mb(message_bytes),
                 self.mark + 1,
                 _mb(2 * LEAST_MARK * message_bytes),

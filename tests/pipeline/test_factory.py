@@ -16,7 +16,7 @@ from linescan.config import Config, GenicamSource, ImagesSource, Source, parse
 from linescan.config.source import Rate
 from linescan.depth.fallback import FallbackEngine
 from linescan.depth.inference import Inference
-from linescan.errors import ConfigError, ModelError
+from linescan.errors import ConfigError, ModelError, PublishError
 from linescan.evaluation.detection import Box, Score, score_frame
 from linescan.pipeline.factory import build_pipeline, line_rate, processing_stages
 from linescan.publishing import Publish
@@ -194,6 +194,14 @@ def test_a_slow_subscriber_may_hold_half_of_the_memory_with_depth_and_labels(
     assert not budget.is_exhausted_by(size)
     assert budget.limit_bytes == 32 << 20
     assert budget.mark * size <= budget.limit_bytes // 2 < (budget.mark + 1) * size
+
+
+def test_memory_without_room_for_one_frame_is_refused_at_once(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "web.png"), np.zeros((2048, 1024), np.uint8))
+    keys = ["depth.enabled=false", "segmentation.enabled=false", "frame.lines=2048"]
+    keys += ["publish.enabled=true", "publish.data=tcp://127.0.0.1:*", "publish.memory_mb=1"]
+    with pytest.raises(PublishError, match=r"^publish.memory_mb: 1 has no room .* of 2 MB: set it"):
+        build_pipeline(settings(ImagesSource(path=tmp_path / "web.png"), keys))
 
 
 def test_the_rate_is_that_at_which_lines_come() -> None:
