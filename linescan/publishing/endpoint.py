@@ -50,13 +50,17 @@ def rebind(sock: zmq.Socket[Any], endpoint: str, timeout_s: float) -> None:
         try:
             bind(sock, endpoint)
         except PublishError as error:
-            cause = error.__cause__
-            taken = isinstance(cause, zmq.ZMQError) and cause.errno == zmq.EADDRINUSE
-            if not taken or time.monotonic() > deadline:
+            # An error kept in a name here would keep itself, and the callers' messages, alive.
+            if not _is_taken(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
             return
+
+
+def _is_taken(error: PublishError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, zmq.ZMQError) and cause.errno == zmq.EADDRINUSE
 
 
 def _refuse_taken_path(endpoint: str) -> None:
