@@ -17,7 +17,7 @@ from linescan.benchmark.subject import Subject
 from linescan.depth.backends.base import first_line
 from linescan.depth.card import ModelCard
 from linescan.depth.engine import REFERENCE, Candidate, candidates, open_engine
-from linescan.depth.gate import agreement
+from linescan.depth.gate import pooled
 from linescan.errors import LinescanError
 from linescan.records import FloatArray
 
@@ -147,41 +147,40 @@ def open_field(
 
 
 def deviations(found: Field, frames: Sequence[GrayFrame]) -> dict[str, float | None]:
-    """Deviation of each contender's depth from the reference's, the worst of the frames.
+    """Deviation of each contender's depth from the reference's, over all frames.
 
     All get the same image at the model's size: what is compared is the arithmetic. RMS after an
     affine alignment, in standard deviations of the reference's depth; None where a contender runs
     other weights or where the reference's depth is flat. One that fails leaves the field.
     """
-    worst: dict[str, float | None] = {}
+    measured: dict[str, float | None] = {}
     references = [found.reference.run(frame) for frame in frames]
     for contender in found.all():
         if isinstance(contender, TransformersBaseline) and not contender.has_weights:
-            worst[contender.name] = None
+            measured[contender.name] = None
             continue
         try:
-            worst[contender.name] = _worst(contender, found.reference, frames, references)
+            measured[contender.name] = _deviation(contender, found.reference, frames, references)
         except Exception as error:  # noqa: BLE001 - drivers and libraries raise what they like
             found.leave(contender, f"its depth could not be compared: {_reason(error)}")
-    return worst
+    return measured
 
 
-def _worst(
+def _deviation(
     contender: Contender,
     reference: EngineContender,
     frames: Sequence[GrayFrame],
     references: Sequence[FloatArray],
 ) -> float | None:
-    found = []
-    for frame, expected in zip(frames, references, strict=True):
-        if isinstance(contender, EngineContender):
-            output = contender.run(frame)
-        else:
-            output = contender.depth_of(resize(frame, reference.engine.size))
-        if not np.ptp(expected) > 0.0:
-            return None
-        found.append(agreement(output, expected).deviation)
-    return max(found)
+    if not any(np.ptp(expected) > 0.0 for expected in references):
+        return None
+    outputs = [
+        contender.run(frame)
+        if isinstance(contender, EngineContender)
+        else contender.depth_of(resize(frame, reference.engine.size))
+        for frame in frames
+    ]
+    return pooled(outputs, references).deviation
 
 
 def _reason(error: Exception) -> str:

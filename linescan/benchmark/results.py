@@ -25,7 +25,7 @@ RATIO_MEANS: Final = (
 )
 DEVIATION_MEANS: Final = (
     "RMS against the fp32 reference after an affine alignment, in standard deviations of the "
-    "reference's depth, the worst of the benchmark's frames; the same image at the model's size "
+    "reference's depth, over all of the benchmark's frames; the same image at the model's size "
     "goes to all"
 )
 LIMITS: Final[Mapping[str, str]] = {

@@ -69,13 +69,14 @@ def quantise(
             min=1,
             max=MOST_FRAMES,
         ),
-    ] = 32,
+    ] = 128,
     tolerance: Annotated[
         float,
         typer.Option(
             help="Most deviation on the held-back frames: RMS in standard deviations of the "
             "original.",
-            min=0.0,
+            min=1e-6,
+            max=0.99,
         ),
     ] = 0.02,
     force: Annotated[
@@ -151,14 +152,15 @@ def _play(section: Source, size: tuple[int, int], limit: int) -> Iterator[npt.ND
     try:
         info = source.description
         rows, _ = FrameSection().resolve(info.width)
-        step = max((info.total_lines or 0) // rows // limit, 1)
+        total = max((info.total_lines or 0) // rows, limit)
         stitch, resize = Stitch(rows, 0, "drop"), Resize(size, bits=info.bits)
         for item in source.items():
             made: Any = stitch.skip(item) if isinstance(item, Loss) else stitch.process(item)
             for frame in made:
                 if not isinstance(frame, Frame) or not frame.valid.all():
                     continue
-                if frame.first_line // rows % step == 0:
+                index = frame.first_line // rows
+                if index * limit // total != (index - 1) * limit // total:
                     yield from (i.image for i in resize.process(frame) if isinstance(i, ModelInput))
     finally:
         source.close()

@@ -147,12 +147,12 @@ class Chooser:
         return self.load(REFERENCE)
 
     def _reopen(self, choice: Choice) -> LoadedModel:
-        """What was chosen before, checked on one image."""
+        """What was chosen before, checked again."""
         first = choice.ranked[0]
         reference = self._load_reference()
         engine = reference
         try:
-            gate = Gate(reference, self.tolerance, count=1)
+            gate = Gate(reference, self.tolerance)
             if first != REFERENCE:
                 engine, _ = self.load_checked(first, gate)
             else:

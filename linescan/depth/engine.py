@@ -108,4 +108,7 @@ def _threads(threads: int | None) -> int:
 def _quantised(card: ModelCard) -> str:
     measured = card.verification.get("deviation")
     how = f"{measured:.2g} standard deviations" if measured is not None else "an unknown amount"
-    return f"depth model '{card.name}' is quantised to int8: it deviates by {how} from the original"
+    return (
+        f"depth model '{card.name}' is quantised to int8: on the frames that it was judged by it "
+        f"deviates by {how} from the original"
+    )

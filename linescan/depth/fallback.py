@@ -13,7 +13,7 @@ import numpy.typing as npt
 from linescan.depth.backends.base import Engine, LoadedModel, check_image
 from linescan.depth.candidates import REFERENCE, Candidate
 from linescan.depth.choice import Chooser
-from linescan.depth.gate import Gate, agreement, require
+from linescan.depth.gate import Gate
 from linescan.errors import ModelError
 from linescan.records import FloatArray
 
@@ -96,7 +96,7 @@ class FallbackEngine(Engine):
     def _replace(self, image: npt.NDArray[np.uint8], expected: FloatArray) -> FloatArray:
         """Adopt the next engine that works; the image's depth from it."""
         assert self._reference is not None  # noqa: S101 - loaded by the caller
-        gate = self._gate(self._reference)
+        gate = self._gate(self._reference, image)
         while gate is not None and self._successors:
             candidate = self._successors.pop(0)
             try:
@@ -106,8 +106,6 @@ class FallbackEngine(Engine):
                 continue
             try:
                 output = engine.infer(image)
-                if np.ptp(expected) > 0.0:
-                    require(agreement(output, expected), gate.tolerance, engine.name)
             except ModelError as error:
                 log.warning("depth engine %s cannot take over: %s", candidate.name, error)
                 engine.close()
@@ -117,10 +115,10 @@ class FallbackEngine(Engine):
         self._adopt(self._reference)
         return expected
 
-    def _gate(self, reference: LoadedModel) -> Gate | None:
-        """A gate of one image; None where the reference cannot run it."""
+    def _gate(self, reference: LoadedModel, image: npt.NDArray[np.uint8]) -> Gate | None:
+        """A gate of one probe image and the failing one; None where the reference cannot run it."""
         try:
-            return Gate(reference, self._chooser.tolerance, count=1)
+            return Gate(reference, self._chooser.tolerance, count=1, frames=[image])
         except ModelError as error:
             log.warning("no other depth engine can be checked: %s", error)
             return None

@@ -18,13 +18,14 @@ from linescan.records import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How an output relates to the reference.
+    """How outputs relate to their references.
 
     Attributes:
         deviation: RMS of ``scale * output + shift - reference``, in standard deviations of the
             reference.
-        scale: by least squares.
-        bias: mean of the output minus that of the reference, in its standard deviations.
+        scale: by least squares, one for all images.
+        bias: mean of the output minus that of the reference, in its standard deviations, of the
+            image where it is farthest from 0.
     """
 
     deviation: float
@@ -33,49 +34,80 @@ class Agreement:
 
 
 def agreement(output: FloatArray, reference: FloatArray) -> Agreement:
-    """Fit an output to the reference in scale and shift, and measure what is left.
+    """The agreement on a single image, see ``pooled``; its reference must not be constant."""
+    return pooled([output], [reference])
 
-    Scale and shift are the closed-form least squares solution: scale = cov(o, r) / var(o) and
-    shift = mean(r) - scale * mean(o). The deviation of a constant output is 1, its scale 0.
+
+def pooled(outputs: Sequence[FloatArray], references: Sequence[FloatArray]) -> Agreement:
+    """Fit outputs to their references in scale and shift, and measure what is left.
+
+    One scale for all images, and a shift for each, are the closed-form least squares solution:
+    scale = cov(o, r) / var(o) over all, shift = mean(r) - scale * mean(o). The standard deviation
+    that all is told in is that over all images, each around its mean: where a model sees nothing on
+    one of them, the noise there counts by its size, not in units of nothing. The deviation of
+    constant outputs is 1, their scale 0.
 
     Args:
-        output: of the engine, any shape, finite.
-        reference: of the same shape, finite and not constant.
+        outputs: of the engine, one for each image, any shapes, finite.
+        references: of the same shapes, finite, not all constant.
 
     Raises:
-        ModelError: memory ran out.
+        ModelError: memory ran out, or all references are constant.
     """
     try:
-        return _fit(output, reference)
+        sums = [_sums(o, r) for o, r in zip(outputs, references, strict=True)]
     except MemoryError as error:
-        raise ModelError(f"out of memory: {output.size} depth values cannot be compared") from error
+        size = max(output.size for output in outputs)
+        raise ModelError(f"out of memory: {size} depth values cannot be compared") from error
+    variance, product, spread = (math.fsum(each[i] for each in sums) for i in range(3))
+    if not spread > 0.0:
+        raise ModelError(
+            "the model gives the same depth everywhere on all images: nothing can be compared"
+        )
+    scale = product / variance if variance > 0.0 else 0.0
+    sigma = math.sqrt(spread / sum(reference.size for reference in references))
+    bias = max((each[3] / sigma for each in sums), key=abs)
+    try:
+        left = math.fsum(_left(o, r, scale) for o, r in zip(outputs, references, strict=True))
+    except MemoryError as error:
+        raise ModelError("out of memory: depth cannot be compared") from error
+    return Agreement(math.sqrt(left / spread), scale, bias)
 
 
-def _fit(output: FloatArray, reference: FloatArray) -> Agreement:
-    o = output.astype(np.float64).ravel()
-    r = reference.astype(np.float64).ravel()
-    mean_o, mean_r = o.mean(), r.mean()
-    o -= mean_o
-    r -= mean_r
-    variance, spread = float(o @ o), float(r @ r)
-    scale = float(o @ r) / variance if variance > 0.0 else 0.0
-    bias = float(mean_o - mean_r) / math.sqrt(spread / r.size)
+def _centred(values: FloatArray) -> tuple[npt.NDArray[np.float64], float]:
+    flat = values.astype(np.float64).ravel()
+    mean = float(flat.mean())
+    flat -= mean
+    return flat, mean
+
+
+def _sums(output: FloatArray, reference: FloatArray) -> tuple[float, float, float, float]:
+    """Of squares, products and the reference's squares, around the means; the means' difference."""
+    o, mean_o = _centred(output)
+    r, mean_r = _centred(reference)
+    return float(o @ o), float(o @ r), float(r @ r), mean_o - mean_r
+
+
+def _left(output: FloatArray, reference: FloatArray, scale: float) -> float:
+    """Sum of squares that the fit leaves."""
+    o, _ = _centred(output)
+    r, _ = _centred(reference)
     o *= scale
     o -= r
-    return Agreement(math.sqrt(float(o @ o) / spread), scale, bias)
+    return float(o @ o)
 
 
 def probes(shape: tuple[int, ...], count: int | None = None) -> list[npt.NDArray[np.uint8]]:
     """Images to compare engines on, the same on every run.
 
-    The first has a lot of grain, on which engines deviate most; then come usual grain, and none.
+    The first has usual grain; then come a lot, and none.
 
     Args:
         shape: (rows, columns), or (rows, columns, 3).
         count: how many of them to make; all where None.
     """
     images = []
-    for make in (_noisy, probe_image, _smooth)[:count]:
+    for make in (probe_image, _noisy, _smooth)[:count]:
         gray = make(*shape[:2])
         images.append(gray if len(shape) == 2 else np.repeat(gray[..., None], shape[2], axis=2))
     return images
@@ -107,23 +139,31 @@ class Gate:
     Args:
         reference: the model in fp32 on the CPU; not kept.
         tolerance: most deviation that passes; infinite to measure only.
-        count: how many of the probe images to compare on, the hardest first; all where None.
+        count: how many of the probe images to compare on; all where None.
+        frames: other images to compare on as well, as the model takes them.
     """
 
-    def __init__(self, reference: Engine, tolerance: float, count: int | None = None) -> None:
+    def __init__(
+        self,
+        reference: Engine,
+        tolerance: float,
+        count: int | None = None,
+        frames: Sequence[npt.NDArray[np.uint8]] = (),
+    ) -> None:
         self.tolerance = tolerance
-        self.images = probes(reference.image_shape, count)
+        own = probes(reference.image_shape, count)
+        self.images = [*own, *frames]
         self._references, self.reference_ms = _timed(reference, self.images)
-        self._measurable = all(float(np.ptp(output)) > 0.0 for output in self._references)
+        self._measurable = any(float(np.ptp(each)) > 0.0 for each in self._references[: len(own)])
         if not self._measurable and math.isfinite(tolerance):
             card = reference.card
             raise ModelError(
-                f"{card.path}: depth model '{card.name}' gives the same value everywhere on a "
-                f"structured image: it is not trained, or damaged; train or export it again"
+                f"{card.path}: depth model '{card.name}' gives the same value everywhere on "
+                f"structured images: it is not trained, or damaged; train or export it again"
             )
 
     def check(self, engine: LoadedModel) -> float:
-        """Run the probe images and set the engine's ``deviation``, the worst of them.
+        """Run the images and set the engine's ``deviation``, over all of them.
 
         Returns:
             What it needed for an image, in ms.
@@ -134,10 +174,9 @@ class Gate:
         """
         outputs, ms = _timed(engine, self.images)
         if self._measurable:
-            found = [agreement(o, r) for o, r in zip(outputs, self._references, strict=True)]
-            engine.deviation = max(a.deviation for a in found)
-            for each in found:
-                require(each, self.tolerance, engine.name)
+            found = pooled(outputs, self._references)
+            engine.deviation = found.deviation
+            require(found, self.tolerance, engine.name)
         return ms
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from linescan.cli.quantise import _play
 from linescan.config import SimulatedSource
 from linescan.depth import read_card
+from linescan.sources.factory import guess_source
 from linescan.sources.simulated import record_simulated
 from tests.cli.conftest import Result
 from tests.depth.checkpoints import save_checkpoint
@@ -59,6 +61,19 @@ def test_a_recording_gives_a_file_that_runs(
     run = linescan("replay", web, "--set", f"depth.model={out.stem}", "--set", "depth.tolerance=1")
     assert run.code == 0, run.err
     assert "quantised to int8" in run.err
+
+
+def test_frames_are_spread_over_the_whole_recording(web: Path) -> None:
+    section = guess_source(web)
+    every = [image.tobytes() for image in _play(section, (70, 84), 99)]
+    assert len(every) == 20
+    assert len(set(every)) == 20
+    for limit in (7, 11, 13):
+        places = [every.index(image.tobytes()) for image in _play(section, (70, 84), limit)]
+        assert len(places) == limit
+        assert places[0] == 0
+        assert places[-1] >= 20 - 20 / limit - 1
+        assert max(np.diff(places)) - min(np.diff(places)) <= 1
 
 
 def test_images_and_simulated_webs_do_too(linescan: Run, exported: Path, tmp_path: Path) -> None:

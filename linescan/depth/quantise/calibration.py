@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,15 @@ import numpy.typing as npt
 
 from linescan.depth.card import INPUT, import_onnxruntime
 from linescan.depth.quantise.graph import Array, Graph, Linear, Products
-from linescan.depth.quantise.rounding import Grid, grids, weight_noise
+from linescan.depth.quantise.rounding import GPTQ_LEAVES, Grid, grids, weight_noise
 
 Image = npt.NDArray[np.uint8]
 STATISTICS_BYTES = 1 << 29
 """Most memory for covariances at a time; layers that need more are taken in several passes."""
+COVARIED = 16
+"""Frames that covariances come from: they settle soon. Ranges do not, and take all frames."""
+TRIED = 16
+"""Frames that grids are tried on."""
 
 
 @dataclass(slots=True)
@@ -46,7 +51,7 @@ class Statistics:
     Attributes:
         range: what was seen on the frames to calibrate on.
         reach: what was seen on all frames.
-        count: how many tokens.
+        count: how many tokens the rest was added up over.
         centre: a point near them, (K,): what is added up stays small, and exact enough.
         total: the sum of what they are off it, (K,).
         products: the sum of the outer products of that, (K, K).
@@ -139,7 +144,8 @@ def observe(
 ) -> dict[str, Statistics]:
     """Statistics of the layers' inputs, by the layers' outputs."""
     found: dict[str, Statistics] = {}
-    for image in images:
+    every = math.ceil(len(images) / COVARIED)
+    for index, image in enumerate(images):
         tensors = run(image)
         for linear in linears:
             values = tensors[linear.source]
@@ -158,12 +164,17 @@ def observe(
                 )
             known.range.add(values)
             known.reach.add(values)
-            off = values - known.centre.astype(np.float32)
-            known.count += len(off)
-            known.total = known.total + off.sum(axis=0, dtype=np.float64)
-            known.products += off.T @ off
+            if index % every == 0:
+                _add_products(known, values)
         step()
     return found
+
+
+def _add_products(known: Statistics, values: npt.NDArray[np.float32]) -> None:
+    off = values - known.centre.astype(np.float32)
+    known.count += len(off)
+    known.total = known.total + off.sum(axis=0, dtype=np.float64)
+    known.products += off.T @ off
 
 
 def try_grids(
@@ -180,11 +191,14 @@ def try_grids(
     """
     tried = {name: grids(each.range.low, each.range.high) for name, each in known.items()}
     powers = {each.output: _powers(graph.weight(each.weight)) for each in linears}
-    for image in images:
+    every = math.ceil(len(images) / TRIED)
+    for index, image in enumerate(images):
         tensors = run(image)
         for linear in linears:
             values, statistics = tensors[linear.source], known[linear.output]
             statistics.reach.add(values)
+            if index % every:
+                continue
             power = powers[linear.output]
             errors = [float(grid.error(values) @ power) for grid in tried[linear.output]]
             before = statistics.errors or errors
@@ -201,7 +215,7 @@ def best_grid(weight: Array, known: Statistics) -> Grid:
 
     def cost(tried: tuple[Grid, Grid, float]) -> float:
         grid, _, error = tried
-        return error + weight_noise(weight, grid, variance)
+        return error + GPTQ_LEAVES * weight_noise(weight, grid, variance)
 
     tried = grids(known.range.low, known.range.high)
     final = grids(known.reach.low, known.reach.high)
@@ -230,8 +244,7 @@ def observe_ranges(
 
 def ranged(products: Products) -> list[str]:
     """Names of the tensors of which the range is enough."""
-    names = [each.projection for each in products.scores]
-    return list(dict.fromkeys(names + [each.source for each in products.convolutions]))
+    return list(dict.fromkeys(each.projection for each in products.scores))
 
 
 def _by_channel(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -15,6 +15,7 @@ def choose(
     measure: Callable[[Sequence[Unit]], float],
     alone: Callable[[Unit], float],
     tolerance: float,
+    floor: float,
 ) -> tuple[Unit, ...]:
     """The units to quantise; all of them where these stay within the tolerance.
 
@@ -23,15 +24,15 @@ def choose(
 
     Args:
         units: what could be quantised.
-        measure: the deviation with some of them, and with none.
+        measure: the deviation with some of them.
         alone: the deviation that one of them causes.
         tolerance: most deviation.
+        floor: the deviation with none of them.
     """
     aim = AIM * tolerance
     found = measure(units)
     if found <= aim:
         return tuple(units)
-    floor = measure(())
     if floor >= aim:
         return ()
     noise = {unit.name: alone(unit) ** 2 for unit in units}

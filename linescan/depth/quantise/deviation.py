@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from linescan.depth.gate import agreement
+from linescan.depth.gate import agreement, pooled
 from linescan.errors import ModelError
 from linescan.records import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """Of outputs from their references, each fitted in scale and shift (``gate.agreement``).
+    """Of outputs from their references.
 
     Attributes:
-        pooled: RMS of all residuals over the RMS spread of the references: frames count by what
-            there is to see in them.
-        frames: of each frame by itself. On a frame with little relief noise alone is large here.
+        pooled: over all frames, as the gate measures (``gate.pooled``).
+        frames: of each frame by itself, fitted alone. With little relief noise alone is large here.
         errors: of each frame, the largest difference before any fit, in ranges of the reference.
     """
 
@@ -40,18 +38,15 @@ def deviation(outputs: Sequence[FloatArray], references: Sequence[FloatArray]) -
     Raises:
         ModelError: no reference shows anything.
     """
-    frames, errors, left, spread = [], [], 0.0, 0.0
+    frames, errors = [], []
     for output, reference in zip(outputs, references, strict=True):
-        variance = float(np.var(reference, dtype=np.float64))
-        if variance == 0.0:
+        if not np.ptp(reference) > 0.0:
             continue
         frames.append(agreement(output, reference).deviation)
         errors.append(float(np.abs(output - reference).max() / np.ptp(reference)))
-        left += frames[-1] ** 2 * variance
-        spread += variance
     if not frames:
         raise ModelError(
             "the model gives the same depth everywhere on all frames: nothing can be compared; "
             "take frames that show something"
         )
-    return Deviation(math.sqrt(left / spread), tuple(frames), tuple(errors))
+    return Deviation(pooled(outputs, references).deviation, tuple(frames), tuple(errors))

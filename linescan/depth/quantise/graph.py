@@ -12,16 +12,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from linescan.depth.card import ENCODER, HEAD
+from linescan.depth.card import ENCODER
 from linescan.errors import ModelError
 
 Array = npt.NDArray[np.float64]
 Feeder = Literal["norm", "values", "other"]
 """What gives a linear layer's input, and so takes over the stretch of its channels: the norm before
 it, or the layer that makes the values which attention mixes; for any other it costs two steps."""
-
-MIN_SIDE = 2
-"""Convolutions with smaller kernels are a hundredth of the work: they stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +62,11 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class Convolution:
-    """A convolution of the head with a constant kernel.
-
-    Attributes:
-        output: its tensor, which names it.
-        source: its input, (1, C, h, w).
-        weight: name of its kernel, (N, C, kh, kw).
-    """
-
-    output: str
-    source: str
-    weight: str
-
-
-@dataclass(frozen=True, slots=True)
 class Products:
     """All that is quantised in a model, in the graph's order."""
 
     linears: tuple[Linear, ...]
     scores: tuple[Scores, ...]
-    convolutions: tuple[Convolution, ...]
 
 
 class Graph:
@@ -132,10 +113,10 @@ class Graph:
         return () if tensor is None else tuple(tensor.dims)
 
     def find(self) -> Products:
-        """The encoder's linear layers and attention scores, and the head's convolutions."""
+        """The encoder's linear layers and attention scores."""
         linears = tuple(self._linears())
         made = {linear.output for linear in linears}
-        return Products(linears, tuple(self._scores(made)), tuple(self._convolutions()))
+        return Products(linears, tuple(self._scores(made)))
 
     def _linears(self) -> Iterator[Linear]:
         outputs: set[str] = set()
@@ -185,14 +166,6 @@ class Graph:
             projection = self._third(query, 0)
             if projection in linears and projection == self._third(key, 1):
                 yield Scores(product.output[0], query, key, str(projection))
-
-    def _convolutions(self) -> Iterator[Convolution]:
-        for node in self.proto.graph.node:
-            if node.op_type != "Conv" or not node.name.startswith(HEAD):
-                continue
-            shape = self.shape(node.input[1])
-            if len(shape) == 4 and min(shape[2:]) >= MIN_SIDE:
-                yield Convolution(node.output[0], node.input[0], node.input[1])
 
     def _third(self, name: str, index: int) -> str | None:
         """The tensor whose ``index``-th third, only reshaped since, is the named one."""

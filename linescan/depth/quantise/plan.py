@@ -23,14 +23,12 @@ from linescan.depth.quantise.calibration import (
     ranged,
     try_grids,
 )
-from linescan.depth.quantise.graph import Array, Convolution, Graph, Linear, Scores
-from linescan.depth.quantise.rounding import LARGEST, LEVELS, Grid, Integers, round_matrix, steps
+from linescan.depth.quantise.graph import Array, Graph, Linear, Scores
+from linescan.depth.quantise.rounding import LARGEST, Grid, Integers, round_matrix
 from linescan.errors import ModelError
 
 MARGIN = 1.15
 """How much wider than what was seen the range of queries and keys is taken."""
-HEAD_UNIT = "head"
-"""Name of the unit of all convolutions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,47 +78,24 @@ class ScoresPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ConvolutionPlan:
-    """A convolution in bytes.
-
-    Attributes:
-        layer: which.
-        signed: its input is, and so are its bytes.
-        input_step: of the input's bytes.
-        integers: its kernel, (N, C, kh, kw).
-        step: of each output channel, (N,).
-        work: multiplications for an image.
-    """
-
-    layer: Convolution
-    signed: bool
-    input_step: float
-    integers: Integers
-    step: Array
-    work: float
-
-
-@dataclass(frozen=True, slots=True)
 class Unit:
     """What is quantised together or not at all.
 
     Attributes:
-        name: for the record: a tensor's name, or ``"head"``.
+        name: for the record: a tensor's name.
         linears: its linear layers.
         scores: its attention scores.
-        convolutions: its convolutions.
     """
 
     name: str
     linears: tuple[LinearPlan, ...] = ()
     scores: tuple[ScoresPlan, ...] = ()
-    convolutions: tuple[ConvolutionPlan, ...] = ()
 
     @property
     def work(self) -> float:
         """Multiplications for an image."""
-        parts: list[LinearPlan | ScoresPlan | ConvolutionPlan] = [*self.linears, *self.scores]
-        return sum(each.work for each in (*parts, *self.convolutions))
+        parts: tuple[LinearPlan | ScoresPlan, ...] = (*self.linears, *self.scores)
+        return sum(each.work for each in parts)
 
 
 def make_units(
@@ -154,7 +129,8 @@ def make_units(
             f"'linescan model export'"
         )
     groups = list(batches(products.linears, graph, limit))
-    runs = (len(groups) + 1) * (len(images) + len(checks))
+    names = ranged(products)
+    runs = (len(groups) + bool(names)) * (len(images) + len(checks))
     done = 0
 
     def step() -> None:
@@ -162,8 +138,9 @@ def make_units(
         done += 1
         progress(done / runs)
 
-    names = ranged(products)
-    ranges = observe_ranges(Taps(proto, names, threads), names, [*images, *checks], step)
+    ranges = {}
+    if names:  # without attention as its parts there are none
+        ranges = observe_ranges(Taps(proto, names, threads), names, [*images, *checks], step)
     units = []
     for group in groups:
         run = Taps(proto, list({each.source for each in group}), threads)
@@ -176,11 +153,6 @@ def make_units(
         Unit(each.output, scores=(_scores(each, ranges[each.projection]),))
         for each in products.scores
     ]
-    convolutions = [
-        _convolution(graph, each, ranges[each.source]) for each in products.convolutions
-    ]
-    if convolutions:
-        units.append(Unit(HEAD_UNIT, convolutions=tuple(convolutions)))
     return units
 
 
@@ -214,17 +186,6 @@ def _scores(product: Scores, seen: Range) -> ScoresPlan:
         key_step=_step(MARGIN * float((key * balance).max()), LARGEST),
         work=float(seen.places) ** 2 * width,
     )
-
-
-def _convolution(graph: Graph, layer: Convolution, seen: Range) -> ConvolutionPlan:
-    kernel = graph.weight(layer.weight)
-    rows = kernel.reshape(len(kernel), -1)
-    step = steps(rows.T)
-    integers = np.rint(rows / step[:, None]).astype(np.int8).reshape(kernel.shape)
-    low, high = float(seen.low.min()), float(seen.high.max())
-    signed = low < 0
-    size = _step(max(high, -low), LARGEST if signed else LEVELS)
-    return ConvolutionPlan(layer, signed, size, integers, step, float(seen.places * kernel.size))
 
 
 def _step(largest: float, levels: int) -> float:

@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from linescan.depth.backends.base import Engine, LoadedModel, Setup, cores
-from linescan.depth.candidates import REFERENCE, Candidate, candidates, load
-from linescan.depth.card import PREFIX, ModelCard, read_card
-from linescan.depth.engine import open_engine
+from linescan.depth.backends.base import Setup, cores
+from linescan.depth.card import ModelCard, read_card
 from linescan.depth.models import ModelFile, model_folder
-from linescan.depth.quantise.calibration import Image, session
-from linescan.depth.quantise.choice import choose
-from linescan.depth.quantise.deviation import Deviation, deviation
-from linescan.depth.quantise.plan import HEAD_UNIT, Unit, make_units
-from linescan.depth.quantise.report import Part, QuantiseReport, Speed, record
-from linescan.depth.quantise.rewrite import rewrite
-from linescan.depth.race import medians, race
+from linescan.depth.quantise.calibration import Image
+from linescan.depth.quantise.plan import Unit
+from linescan.depth.quantise.report import Part, QuantiseReport, record
+from linescan.depth.quantise.workbench import SUFFIX, Progress, Workbench
 from linescan.depth.record import write_record
-from linescan.errors import ModelError, install_hint
-from linescan.records import FloatArray
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the share, 0 to 1, that is done."""
+from linescan.errors import ModelError
 
 MIN_FRAMES = 8
 """Fewer show too little of a web to calibrate on some and judge on others."""
-ALONE_ON = 3
-"""On how many frames each part is tried alone."""
-SUFFIX = "-int8"
 
 
 def quantise(
@@ -52,8 +38,8 @@ def quantise(
 ) -> QuantiseReport:
     """Write a model's int8 twin, and measure it on frames that it was not calibrated on.
 
-    As many of the encoder's linear layers and attention scores, and of the head's convolutions, as
-    the tolerance has room for. The file is written beside ``out`` and renamed at the end: a failure
+    As many of the encoder's linear layers and attention scores as the tolerance has room for; the
+    head stays as it is. The file is written beside ``out`` and renamed at the end: a failure
     leaves nothing behind, and an older file as it was.
 
     Args:
@@ -63,7 +49,8 @@ def quantise(
         out: the .onnx file; NAME-int8.onnx in the model folder where None.
         size: rows and columns to calibrate a dynamic model at; its own where None.
         tolerance: most deviation from the original on the held-back frames, in standard deviations.
-        force: write the file even where it deviates by more.
+        force: write the file even where it deviates by more: everything quantised where nothing
+            fits the tolerance.
         threads: CPU threads; all cores where None.
         progress: see ``Progress``.
 
@@ -75,14 +62,15 @@ def quantise(
     _check_model(card)
     setup = Setup(card.resolve_size(size or "auto"), threads or cores())
     _check_images(card, images, setup.size)
-    if not tolerance > 0:
-        raise ModelError(f"tolerance {tolerance:g}: expected more than 0")
+    if not 0 < tolerance < 1:
+        raise ModelError(f"tolerance {tolerance:g}: expected more than 0 and less than 1")
     path = _out_path(card, out)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        work = _Work(card, setup, part, images, progress)
-        made = work.choose(tolerance)
+        part.touch()  # a folder that cannot be written shows now, not after minutes
+        work = Workbench(card, setup, part, images, progress)
+        made = work.choose(tolerance, force=force)
         found = work.prove(made)
         if found.pooled > tolerance and not force:
             raise ModelError(
@@ -101,7 +89,7 @@ def quantise(
             original_nbytes=card.path.stat().st_size,
             sha256=quantised.sha256,
             size=setup.size,
-            parts=_parts(work.units, made),
+            parts=parts(work.units, made),
             deviation=found,
             tolerance=tolerance,
             calibrated=len(work.images),
@@ -116,159 +104,6 @@ def quantise(
             part.unlink()
     progress("done", 1.0)
     return report
-
-
-class _Work:
-    """What the steps share: the model, its frames in three lots, and the engine that judges."""
-
-    def __init__(
-        self,
-        card: ModelCard,
-        setup: Setup,
-        part: Path,
-        images: Sequence[Image],
-        progress: Progress,
-    ) -> None:
-        self.card, self.setup, self.part, self.progress = card, setup, part, progress
-        self.images, self.checks, self.held_back = split(images)
-        self.proto = _read(card)
-        self.units: list[Unit] = []
-        progress("running the original", 0.0)
-        reference = load(REFERENCE, card, setup)
-        try:
-            self._check_references = [reference.infer(image) for image in self.checks]
-            self._references = [reference.infer(image) for image in self.held_back]
-        finally:
-            reference.close()
-
-    def choose(self, tolerance: float) -> tuple[Unit, ...]:
-        """What is quantised."""
-        self.units = make_units(
-            self.proto,
-            self.card,
-            self.images,
-            self.checks,
-            self.setup.threads,
-            lambda share: self.progress("calibrating", 0.05 + 0.5 * share),
-        )
-        self.progress("trying all parts", 0.6)
-        tried = 0
-
-        def alone(unit: Unit) -> float:
-            nonlocal tried
-            tried += 1
-            self.progress("trying each part", 0.6 + 0.3 * tried / len(self.units))
-            return self._alone(unit)
-
-        made = choose(self.units, self._measure, alone, tolerance)
-        if not made:
-            raise ModelError(
-                f"{self.card.path}: no part of it can be quantised within {tolerance:g} standard "
-                f"deviations: allow more (--tolerance)"
-            )
-        return made
-
-    def prove(self, units: Sequence[Unit]) -> Deviation:
-        """Write the file, and measure it on the frames that were held back."""
-        self.progress("measuring on other frames", 0.92)
-        with self._engine(units) as engine:
-            return deviation([engine.infer(image) for image in self.held_back], self._references)
-
-    def race(self, tolerance: float) -> Speed:
-        """The file as it was written last against the fastest engine for the original."""
-        self.progress("timing", 0.95)
-        with self._engine(None) as quantised:
-            other: Engine = open_engine(
-                self.card, size=self.setup.size, threads=self.setup.threads, tolerance=tolerance
-            )
-            try:
-                image = self.held_back[0]
-                ms = medians(race({"quantised": quantised, "other": other}, image))
-                return Speed(quantised.name, ms["quantised"], other.name, ms["other"])
-            finally:
-                other.close()
-
-    def sign(self, units: Sequence[Unit], found: Deviation, speed: Speed) -> None:
-        """Write the file once more, with what was measured in its metadata."""
-        said = {
-            "deviation": found.pooled,
-            "engine": speed.engine,
-            "frames": len(self.held_back),
-            "units": [unit.name for unit in units],
-        }
-        self._write(units, {"quantised": json.dumps(said)})
-
-    def _measure(self, units: Sequence[Unit]) -> float:
-        with self._engine(units) as engine:
-            outputs = [engine.infer(image) for image in self.checks]
-        return deviation(outputs, self._check_references).pooled
-
-    def _alone(self, unit: Unit) -> float:
-        run = session(rewrite(self.proto, [unit]), self.setup.threads)
-        outputs: list[FloatArray] = [
-            run.run(None, {self.card.input_name: image[None, None]})[0][0]
-            for image in self.checks[:ALONE_ON]
-        ]
-        return deviation(outputs, self._check_references[:ALONE_ON]).pooled
-
-    @contextlib.contextmanager
-    def _engine(self, units: Sequence[Unit] | None) -> Iterator[LoadedModel]:
-        """The best engine of this machine for the file with these units; as it is where None."""
-        if units is not None:
-            self._write(units, {})
-        card = read_card(ModelFile(self.part.stem, self.part))
-        engine = _load_first(card, self.setup)
-        try:
-            yield engine
-        finally:
-            engine.close()
-
-    def _write(self, units: Sequence[Unit], more: dict[str, str]) -> None:
-        proto = rewrite(self.proto, units)
-        entries = {"name": self.card.name + SUFFIX, "precision": "int8", **more}
-        kept = [(p.key, p.value) for p in proto.metadata_props]
-        merged = dict(kept) | {PREFIX + key: value for key, value in entries.items()}
-        from onnx import helper
-
-        del proto.metadata_props[:]
-        helper.set_model_props(proto, merged)
-        self.part.write_bytes(proto.SerializeToString())
-
-
-def split(images: Sequence[Image]) -> tuple[list[Image], list[Image], list[Image]]:
-    """Frames to calibrate on, to choose by, and to judge by: each spread over the whole web."""
-    rest = [image for i, image in enumerate(images) if i % 4 != 3]
-    return (
-        [image for i, image in enumerate(rest) if i % 3 != 2],
-        rest[2::3],
-        list(images[3::4]),
-    )
-
-
-def _load_first(card: ModelCard, setup: Setup) -> LoadedModel:
-    """The first engine for a quantised file that loads, fastest expected first."""
-    reasons = []
-    for candidate in _suitable(candidates(card)):
-        try:
-            return load(candidate, card, setup)
-        except ModelError as error:
-            reasons.append(f"{candidate.name}: {error}")
-    raise ModelError(f"{card.path}: no engine runs the quantised model: {'; '.join(reasons)}")
-
-
-def _suitable(found: Sequence[Candidate]) -> list[Candidate]:
-    return [each for each in found if not each.on_gpu and each.precision != "bf16_mixed"]
-
-
-def _read(card: ModelCard) -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise ModelError(
-            f"quantising a model needs the package onnx; {install_hint('quantise')} ({error})"
-        ) from error
-    card.require_unchanged()
-    return onnx.load(str(card.path))
 
 
 def _check_model(card: ModelCard) -> None:
@@ -305,12 +140,12 @@ def _out_path(card: ModelCard, out: Path | None) -> Path:
     return path
 
 
-def _parts(units: Sequence[Unit], made: Sequence[Unit]) -> tuple[Part, ...]:
+def parts(units: Sequence[Unit], made: Sequence[Unit]) -> tuple[Part, ...]:
+    """What share of each kind of unit was made int8."""
     names = {unit.name for unit in made}
     kinds = {
         "linear layers": [unit for unit in units if unit.linears],
         "attention scores": [unit for unit in units if unit.scores],
-        "convolutions of the head": [unit for unit in units if unit.name == HEAD_UNIT],
     }
     found = []
     for kind, members in kinds.items():
@@ -323,4 +158,4 @@ def _parts(units: Sequence[Unit], made: Sequence[Unit]) -> tuple[Part, ...]:
 
 
 def _count(units: Sequence[Unit]) -> int:
-    return sum(len(u.linears) + len(u.scores) + len(u.convolutions) for u in units)
+    return sum(len(u.linears) + len(u.scores) for u in units)

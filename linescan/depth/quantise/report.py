@@ -19,7 +19,7 @@ class Part:
     """How much of one kind of product became int8.
 
     Attributes:
-        kind: ``"linear layers"``, ``"attention scores"`` or ``"convolutions of the head"``.
+        kind: ``"linear layers"`` or ``"attention scores"``.
         quantised: how many did.
         total: how many there are.
         share: of the multiplications of them all.

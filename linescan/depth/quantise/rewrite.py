@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from linescan.depth.card import ENCODER, HEAD
+from linescan.depth.card import ENCODER
 from linescan.depth.quantise.graph import Array, Graph, Linear
-from linescan.depth.quantise.plan import ConvolutionPlan, LinearPlan, ScoresPlan, Unit
+from linescan.depth.quantise.plan import LinearPlan, ScoresPlan, Unit
 
 
 def rewrite(proto: Any, units: Iterable[Unit]) -> Any:
@@ -39,7 +39,6 @@ class _Rewriting:
         self._graph = Graph(proto)
         self._linears = {p.layer.output: p for unit in units for p in unit.linears}
         self._scores = [p for unit in units for p in unit.scores]
-        self._convolutions = [p for unit in units for p in unit.convolutions]
         self._layers = {each.output: each for each in self._graph.find().linears}
         self._before: dict[str, list[Any]] = {}
         self._new: dict[str, Any] = {}
@@ -52,8 +51,6 @@ class _Rewriting:
             self._quantise_linear(plan, *columns.get(plan.layer.output, (0.0, 1.0)))
         for scores in self._scores:
             self._quantise_scores(scores)
-        for convolution in self._convolutions:
-            self._quantise_convolution(convolution)
         self._finish()
         return self._proto
 
@@ -105,7 +102,7 @@ class _Rewriting:
         scale = self._constant(f"{layer.output}.step", np.array(plan.grid.step))
         zero = self._constant(f"{layer.output}.zero", np.array(0), np.uint8)
         node.input[0] = self._through_bytes(node, source, layer.output, scale, zero)
-        node.input[1] = self._bytes(node, layer.output, plan.integers, plan.step * factor, axis=1)
+        node.input[1] = self._bytes(node, layer.output, plan.integers, plan.step * factor)
         self._replace(self._graph.makers[layer.output], layer.bias, (plan.bias + shift) * factor)
 
     def _stretch_input(self, plan: LinearPlan) -> str:
@@ -138,37 +135,25 @@ class _Rewriting:
             scale = self._constant(f"{name}.{part}.step", np.array(size))
             node.input[i] = self._through_bytes(node, node.input[i], f"{name}.{part}", scale, zero)
 
-    def _quantise_convolution(self, plan: ConvolutionPlan) -> None:
-        name = plan.layer.output
-        node = self._graph.makers[name]
-        kind = np.int8 if plan.signed else np.uint8
-        scale = self._constant(f"{name}.step", np.array(plan.input_step))
-        zero = self._constant(f"{name}.zero", np.array(0), kind)
-        node.input[0] = self._through_bytes(node, plan.layer.source, name, scale, zero)
-        node.input[1] = self._bytes(node, name, plan.integers, plan.step, axis=0)
-
     def _through_bytes(self, node: Any, source: str, name: str, scale: str, zero: str) -> str:
         rounded = self._insert(node, "QuantizeLinear", [source, scale, zero], f"{name}.bytes")
         return self._insert(node, "DequantizeLinear", [rounded, scale, zero], f"{name}.rounded")
 
-    def _bytes(
-        self, node: Any, name: str, integers: npt.NDArray[np.int8], step: Array, *, axis: int
-    ) -> str:
+    def _bytes(self, node: Any, name: str, integers: npt.NDArray[np.int8], step: Array) -> str:
         """A constant that is stored as bytes; its name."""
         inputs = [
             self._constant(f"{name}.weight.bytes", integers, np.int8),
             self._constant(f"{name}.weight.step", step),
             self._constant(f"{name}.weight.zero", np.zeros(len(step)), np.int8),
         ]
-        return self._insert(node, "DequantizeLinear", inputs, f"{name}.weight", axis=axis)
+        return self._insert(node, "DequantizeLinear", inputs, f"{name}.weight", axis=1)
 
     def _insert(
         self, node: Any, kind: str, inputs: list[str], output: str, **attributes: Any
     ) -> str:
         from onnx import helper
 
-        part = ENCODER if node.name.startswith(ENCODER) else HEAD
-        name = part + output.removeprefix(part)
+        name = ENCODER + output.removeprefix(ENCODER)
         made = helper.make_node(kind, inputs, [output], name=f"{name}.{kind}", **attributes)
         self._before.setdefault(node.output[0], []).append(made)
         return output

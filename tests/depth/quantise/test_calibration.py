@@ -11,13 +11,13 @@ import onnxruntime
 import pytest
 
 from linescan.depth.quantise.calibration import (
+    COVARIED,
     Range,
     Statistics,
     Taps,
     batches,
     best_grid,
     observe,
-    observe_ranges,
     try_grids,
 )
 from linescan.depth.quantise.graph import Graph
@@ -109,11 +109,14 @@ def test_a_grid_is_as_good_as_on_the_worst_frame(exported: Path) -> None:
     assert min(each) < 0.99 * max(each)
 
 
-def test_maps_are_ranged_by_channel(exported: Path) -> None:
+def test_ranges_come_from_all_frames_and_covariances_from_some(exported: Path) -> None:
     proto = onnx.load(exported)
-    found = Graph(proto).find()
-    name = found.convolutions[-1].source
-    seen = observe_ranges(Taps(proto, [name], 1), [name], frames(2), nothing)[name]
-    assert len(seen.low) == len(seen.high) > 1
-    assert (seen.low <= seen.high).all()
-    assert seen.places > 1000
+    layer = Graph(proto).find().linears[0]
+    images = [*frames(1), *frames(1) * COVARIED, *frames(1, seed=5)]
+    images[1] = 255 - images[1]
+    run = Taps(proto, [layer.source], 1)
+    known = observe(run, [layer], images, nothing)[layer.output]
+    values = [run(image)[layer.source] for image in images]
+    assert known.count == len(values[0]) * (len(images) // 2)
+    np.testing.assert_allclose(known.range.low, np.min(values, axis=(0, 1)), rtol=1e-5)
+    assert (values[1].min(axis=0) == known.range.low).any()

@@ -36,20 +36,6 @@ def test_scores_belong_to_the_layer_that_makes_queries_and_keys(exported: Path) 
     assert [each.projection for each in found.scores] == [e.output for e in found.linears[::4]]
 
 
-def test_all_convolutions_of_the_head_with_a_window_are_found(exported: Path) -> None:
-    graph = Graph(onnx.load(exported))
-    found = graph.find().convolutions
-    expected = {
-        node.output[0]
-        for node in graph.proto.graph.node
-        if node.op_type == "Conv" and node.name.startswith("head/")
-    }
-    narrow = {name for name in expected if graph.shape(graph.makers[name].input[1])[2:] == (1, 1)}
-    assert {each.output for each in found} == expected - narrow
-    assert narrow
-    assert len(found) > 10
-
-
 @pytest.mark.parametrize("form", ["fused", "dynamic"])
 def test_other_forms_hold_the_same_layers(
     form: str, exported: Path, request: pytest.FixtureRequest
@@ -57,7 +43,6 @@ def test_other_forms_hold_the_same_layers(
     other = find(request.getfixturevalue(form))
     same = find(exported)
     assert [e.feeder for e in other.linears] == [e.feeder for e in same.linears]
-    assert len(other.convolutions) == len(same.convolutions)
     assert len(other.scores) == (0 if form == "fused" else LAYERS)
 
 
@@ -72,4 +57,4 @@ def test_weights_stored_as_fp16_are_read(exported: Path, fused: Path) -> None:
 
 
 def test_a_foreign_graph_holds_nothing(tmp_path: Path) -> None:
-    assert find(write_model(tmp_path / "other.onnx")) == Products((), (), ())
+    assert find(write_model(tmp_path / "other.onnx")) == Products((), ())

@@ -13,7 +13,7 @@ from linescan.depth import read_card
 from linescan.depth.gate import agreement
 from linescan.depth.quantise.calibration import session
 from linescan.depth.quantise.graph import Graph
-from linescan.depth.quantise.plan import HEAD_UNIT, Unit, make_units
+from linescan.depth.quantise.plan import Unit, make_units
 from linescan.depth.quantise.rewrite import rewrite
 from linescan.errors import ModelError
 from linescan.records import FloatArray
@@ -104,7 +104,7 @@ def test_each_unit_alone_and_all_together_stay_close(exported: Path, units: list
     assert together < 3 * squares**0.5
 
 
-def test_matrices_and_kernels_are_stored_as_bytes(exported: Path, units: list[Unit]) -> None:
+def test_matrices_are_stored_as_bytes(exported: Path, units: list[Unit]) -> None:
     made = rewrite(onnx.load(exported), units)
     kinds = {tensor.name: tensor.data_type for tensor in made.graph.initializer}
     graph = Graph(made)
@@ -112,9 +112,9 @@ def test_matrices_and_kernels_are_stored_as_bytes(exported: Path, units: list[Un
         if node.op_type == "MatMul" and len(graph.shape(node.input[1])) == 2:
             raise AssertionError(f"{node.name} has a matrix of floats")
     stored = [name for name in kinds if name.endswith(".weight.bytes")]
-    assert len(stored) == 16 + len(units[-1].convolutions)
+    assert len(stored) == 16
     assert {kinds[name] for name in stored} == {onnx.TensorProto.INT8}
-    assert len(made.SerializeToString()) < 0.6 * exported.stat().st_size
+    assert len(made.SerializeToString()) < 0.7 * exported.stat().st_size
 
 
 def test_the_other_forms_are_quantised_too(fused: Path, dynamic: Path) -> None:
@@ -130,8 +130,6 @@ def test_work_is_counted_in_multiplications(units: list[Unit]) -> None:
     assert units[0].work == tokens * 48 * 144
     scores = next(unit for unit in units if unit.scores)
     assert scores.work == tokens**2 * 48
-    assert units[-1].name == HEAD_UNIT
-    assert units[-1].work > 0
 
 
 def test_a_model_without_an_encoder_is_refused(tmp_path: Path) -> None:
