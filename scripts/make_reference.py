@@ -30,8 +30,9 @@ force. `--set KEY=VALUE` on the command line replaces one key and passes the sam
 
 - A key that is not known is an error.
 - Only `source.type` and what that source needs must be given; everything else has a default.
-- Relative paths in a file (`source.path`, `source.producer`, an `.onnx` file of `depth.model`) are
-  relative to that file; given with `--set` they are relative to the working folder.
+- Relative paths in a file (`source.path`, `source.producer`, `correction.flat_field`, an `.onnx`
+  file of `depth.model`) are relative to that file; given with `--set` they are relative to the
+  working folder.
 - Editors that know JSON schema complete and check the file with
   [config.schema.json](config.schema.json), also printed by `linescan config schema`.
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from linescan.cli import (
+    calibrate,
     config,
     cost,
     image,
@@ -156,6 +157,7 @@ app.command("image")(image.image)
 app.command("cost")(cost.cost)
 app.command("subscribe")(subscribe.subscribe)
 app.command("verify")(verify.verify)
+app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(model.app, name="model")
 app.add_typer(config.app, name="config")
 

@@ -3,6 +3,7 @@
 A command line's ``--set a.b=c`` goes through the same validation.
 """
 
+from linescan.config.correction import CorrectionSection
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
 from linescan.config.load import load, parse
@@ -20,6 +21,7 @@ from linescan.config.source import (
 
 __all__ = [
     "Config",
+    "CorrectionSection",
     "DepthSection",
     "Device",
     "FrameSection",

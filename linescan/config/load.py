@@ -15,7 +15,12 @@ from linescan.config.root import Config
 from linescan.config.source import Source
 from linescan.errors import ConfigError
 
-PATHS = (("source", "path"), ("source", "producer"), ("depth", "model"))
+PATHS = (
+    ("source", "path"),
+    ("source", "producer"),
+    ("correction", "flat_field"),
+    ("depth", "model"),
+)
 """Keys that name files: a relative one is relative to the configuration file's folder."""
 
 

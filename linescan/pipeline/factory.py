@@ -64,10 +64,11 @@ def build_pipeline(
     try:
         info = source.description
         rows, overlap = _frame_shape(config, info)
+        correction, info = correction_stages(config, info)
         stitch: Stage[Any, Any] = Stitch(rows, overlap, config.frame.last)
         processing = processing_stages(config, info)
         delivery = _delivery(config, ledger, _message_bytes(config, info, processing))
-        stages = [stitch, *processing, delivery]
+        stages = [*correction, stitch, *processing, delivery]
         pipeline = Pipeline(source, stages, ledger, config.overload, on_result, limit_s)
         if isinstance(delivery, Publish):
             delivery.end_reason = lambda: pipeline.reason
@@ -75,6 +76,31 @@ def build_pipeline(
     except BaseException:
         source.close()
         raise
+
+
+def correction_stages(config: Config, info: SourceInfo) -> tuple[list[Stage[Any, Any]], SourceInfo]:
+    """The stages from the source's lines to those that are stitched.
+
+    Args:
+        config: the configuration.
+        info: what is known of the source.
+
+    Returns:
+        The stages, and what is known of the lines that leave them.
+
+    Raises:
+        LinescanError: the flat field cannot be read or is for other lines.
+    """
+    path = config.correction.flat_field
+    stages: list[Stage[Any, Any]] = []
+    if path is not None:
+        from linescan.correction.correct import Correct
+        from linescan.correction.flat_field import load_flat_field
+
+        reference = load_flat_field(path)
+        reference.check_fits(info.width, info.bits, f"'correction.flat_field': {path}")
+        stages.append(Correct(reference, path))
+    return stages, info
 
 
 def processing_stages(
