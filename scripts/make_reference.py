@@ -116,7 +116,7 @@ def _section(
 
 def _references(field: Mapping[str, Any]) -> list[str]:
     """Names of the sections that a field may hold."""
-    choices = [field, *field.get("oneOf", ())]
+    choices = [field, *field.get("oneOf", ()), *field.get("anyOf", ())]
     return [choice["$ref"].rpartition("/")[2] for choice in choices if "$ref" in choice]
 
 

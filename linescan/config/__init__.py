@@ -17,6 +17,7 @@ from linescan.config.source import (
     RecordingSource,
     SimulatedSource,
     Source,
+    VirtualWeb,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "SimulatedSource",
     "Source",
     "ThresholdSection",
+    "VirtualWeb",
     "load",
     "parse",
 ]

@@ -18,6 +18,7 @@ from linescan.errors import ConfigError
 PATHS = (
     ("source", "path"),
     ("source", "producer"),
+    ("source", "virtual", "recording"),
     ("correction", "flat_field"),
     ("depth", "model"),
 )
@@ -93,8 +94,10 @@ def _home(path: str) -> str:
 
 
 def _change_paths(data: Mapping[str, Any], change: Callable[[str], str]) -> None:
-    for section, key in PATHS:
-        part: Any = data.get(section)
+    for *sections, key in PATHS:
+        part: Any = data
+        for section in sections:
+            part = part.get(section) if isinstance(part, dict) else None
         value = part.get(key) if isinstance(part, dict) else None
         if not isinstance(value, str) or not value.strip():
             continue

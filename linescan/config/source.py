@@ -99,6 +99,23 @@ class Device(Section):
     """Position among those that match, from 0."""
 
 
+class VirtualWeb(Section):
+    """What the virtual camera sees, and what goes wrong with it; see ``make producer``."""
+
+    recording: FilePath | None = None
+    """Folder of a recording, played again and again; a simulated web where not given."""
+    preset: Preset = "parts"
+    """What lies on the simulated web."""
+    seed: NonNegativeInt = 1
+    """The same seed gives the same web and the same faults."""
+    width: int = Field(default=1024, ge=64, le=32768)
+    """Pixels across the simulated web."""
+    lines: int | None = Field(default=None, ge=1, le=10**7)
+    """Lines that come again and again: the recording's first, or 4096 of the simulated web."""
+    fault_every_lines: int | None = Field(default=None, ge=1, le=ENDLESS)
+    """Mean distance of faults of mixed causes, 1000 of them, in lines; none where not given."""
+
+
 class GenicamSource(Section):
     """A GenICam camera through a GenTL producer (.cti)."""
 
@@ -108,6 +125,8 @@ class GenicamSource(Section):
     """The GenTL producer file (.cti) of the camera's or grabber's vendor."""
     device: Device = Device()
     """Which camera."""
+    virtual: VirtualWeb | None = None
+    """For the virtual camera's producer: what it sees."""
     width: Extent | None = None
     """Pixels across; the camera's own setting where not given."""
     block_lines: Extent | None = None

@@ -5,7 +5,7 @@ file that the producer maps: the camera's pixels, clock, encoder, settings and f
 go on while no process has the camera open. See docs/reference/virtual-camera.md.
 """
 
-from linescan.simulation.virtual_camera.build import build_producer, compiler
+from linescan.simulation.virtual_camera.build import NAME, build_producer, compiler
 from linescan.simulation.virtual_camera.faults import (
     ENDING_FAULTS,
     STREAM_FAULTS,
@@ -28,6 +28,7 @@ from linescan.simulation.virtual_camera.world import (
 __all__ = [
     "ENDING_FAULTS",
     "ENVIRONMENT",
+    "NAME",
     "PIXEL_FORMATS",
     "STREAM_FAULTS",
     "Fate",

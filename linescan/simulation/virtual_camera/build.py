@@ -27,10 +27,11 @@ def compiler() -> str | None:
 
 
 def build_producer(to: Path | None = None) -> Path:
-    """Build the producer, unless it is built already from the same sources.
+    """Build the producer, unless it is built already from these sources.
 
     Args:
-        to: the file to write; one in the user's cache folder where not given.
+        to: the file to write, if it is missing or older than a source; one in the user's cache
+            folder, named after what is in the sources, where not given.
 
     Returns:
         The producer's file (.cti).
@@ -39,7 +40,7 @@ def build_producer(to: Path | None = None) -> Path:
         SourceError: there is no compiler, or it fails.
     """
     target = to if to is not None else _cache() / _digest() / NAME
-    if to is None and target.is_file():
+    if target.is_file() and (to is None or target.stat().st_mtime >= _newest()):
         return target
     command = compiler()
     if command is None:
@@ -68,6 +69,10 @@ def _compile(command: str, target: Path) -> None:
         raise SourceError(
             f"the virtual camera cannot be built with {shlex.quote(command)}: {said.strip()}"
         )
+
+
+def _newest() -> float:
+    return max(path.stat().st_mtime for path in SOURCES.iterdir())
 
 
 def _digest() -> str:
