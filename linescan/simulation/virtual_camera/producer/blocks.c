@@ -80,6 +80,10 @@ void fill_block(struct stream *s, struct buffer *b, const struct fault *f, int64
         return;
     }
     write_lines(&d->map, b->format, b->width, s->line, rows, b->base, pitch);
+    int64_t height = (int64_t)b->height;
+    if (!b->incomplete && rows < height) /* as cameras do: the image before shows behind */
+        write_lines(&d->map, b->format, b->width, s->line - height + rows, height - rows,
+                    b->base + b->rows * pitch, pitch);
     b->filled = (b->incomplete ? b->rows : b->height) * pitch;
     if (!b->incomplete) /* the trailer is what an incomplete block lacks */
         put_chunks(d, b);
