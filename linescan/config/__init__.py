@@ -3,7 +3,7 @@
 A command line's ``--set a.b=c`` goes through the same validation.
 """
 
-from linescan.config.correction import CorrectionSection
+from linescan.config.correction import CorrectionSection, EncoderResamplingSection
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
 from linescan.config.load import load, parse
@@ -25,6 +25,7 @@ __all__ = [
     "CorrectionSection",
     "DepthSection",
     "Device",
+    "EncoderResamplingSection",
     "FrameSection",
     "GenicamSource",
     "ImagesSource",
