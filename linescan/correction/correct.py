@@ -72,4 +72,4 @@ class Correct(MapStage[LineBlock, LineBlock]):
         cv2.multiply(difference, self._gain[:rows], dst=out, dtype=depth)  # rounds and saturates
         full = np.iinfo(self._dtype).max
         if self._top < full:
-            np.minimum(out, self._top, out=out)
+            cv2.threshold(out, self._top, self._top, cv2.THRESH_TRUNC, dst=out)
