@@ -11,7 +11,7 @@ import pytest
 
 from linescan.config import GenicamSource, RecordingSource, load
 from linescan.errors import SourceError
-from linescan.records import LineBlock
+from linescan.records import Cause, LineBlock
 from linescan.simulation.virtual_camera import ENVIRONMENT, NAME, build_producer, compiler
 from linescan.sources.factory import open_source
 from linescan.sources.virtual import VirtualCamera, make_world
@@ -100,3 +100,11 @@ def test_without_a_compiler_it_is_said_what_to_install(
     monkeypatch.delenv("CC", raising=False)
     with pytest.raises(SourceError, match="install one"):
         build_producer(tmp_path / NAME)
+
+
+@needs_compiler
+def test_acquisition_goes_on_after_faults_that_a_stream_survives(tmp_path: Path) -> None:
+    web = {"recording": PARTS, "seed": 2, "fault_every_lines": 1500}
+    played = Played(open_source(section(tmp_path, virtual=web)), stop_after=60)
+    assert played.error is None
+    assert {loss.cause for loss in played.losses} >= {Cause.INCOMPLETE_BLOCK, Cause.CAMERA_GAP}

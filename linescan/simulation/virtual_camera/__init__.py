@@ -15,20 +15,20 @@ from linescan.simulation.virtual_camera.faults import (
     FaultState,
     HangCall,
 )
-from linescan.simulation.virtual_camera.truth import Fate, JournalEntry, JournalKind, Truth
-from linescan.simulation.virtual_camera.world import (
-    ENVIRONMENT,
+from linescan.simulation.virtual_camera.settings import (
+    NO_WRAP,
     PIXEL_FORMATS,
     Quirk,
-    VirtualWorld,
     WorldSettings,
-    environment,
 )
+from linescan.simulation.virtual_camera.truth import Fate, JournalEntry, JournalKind, Truth
+from linescan.simulation.virtual_camera.world import ENVIRONMENT, VirtualWorld, environment
 
 __all__ = [
     "ENDING_FAULTS",
     "ENVIRONMENT",
     "NAME",
+    "NO_WRAP",
     "PIXEL_FORMATS",
     "STREAM_FAULTS",
     "Fate",

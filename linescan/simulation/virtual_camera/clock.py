@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 import time
 
-from linescan.simulation.virtual_camera.layout import (
-    OVER_TRIGGER,
-    REVERSAL,
-    TRIGGER_STOP,
-    WorldRecord,
-)
+from linescan.simulation.virtual_camera.faults import FaultKind
+from linescan.simulation.virtual_camera.layout import WorldRecord
 
 _UNIT = 10**12
 """Nanoseconds times millihertz of one line."""
@@ -42,9 +38,9 @@ def encoder_at(world: WorldRecord, line: int) -> int:
     travel = line
     for fault in world.fault[: world.faults]:
         passed = min(max(0, line - fault.at), fault.amount)
-        if fault.kind == REVERSAL:
+        if fault.kind == FaultKind.REVERSAL:
             travel -= 2 * passed
-        elif fault.kind == OVER_TRIGGER:
+        elif fault.kind == FaultKind.OVER_TRIGGER:
             travel += passed
     wobble = 0.0
     if world.wobble_lines > 0:
@@ -63,7 +59,7 @@ def _stops(world: WorldRecord) -> list[tuple[int, int]]:
     """Stops of the line trigger since the clock was last set, by line; one a line."""
     stops: dict[int, int] = {}
     for fault in world.fault[: world.faults]:
-        if fault.kind == TRIGGER_STOP and fault.at > world.base_line:
+        if fault.kind == FaultKind.TRIGGER_STOP and fault.at > world.base_line:
             stops.setdefault(fault.at, fault.amount)
     return sorted(stops.items())
 

@@ -108,7 +108,7 @@ def _counter(device: CameraDevice) -> Any:
     """A callback that counts; Harvesters takes no plain functions."""
     from harvesters.core import Callback
 
-    def emit(*_: Any) -> None:
+    def emit(*_: Any, **__: Any) -> None:
         device.incomplete += 1
 
     return type("Counter", (Callback,), {"emit": emit})()
