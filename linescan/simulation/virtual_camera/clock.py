@@ -33,6 +33,11 @@ def time_of(world: WorldRecord, lines: int) -> int:
     return int(world.base_ns + stopped + _run_ns(world, lines - world.base_line))
 
 
+def device_ns(world: WorldRecord, t_ns: int) -> int:
+    """What the camera's own clock shows at a time of the monotonic clock, both in ns."""
+    return int(t_ns + world.device_offset_ns + t_ns // 1_000_000 * world.device_ppm)
+
+
 def encoder_at(world: WorldRecord, line: int) -> int:
     """Encoder ticks at a line."""
     travel = line

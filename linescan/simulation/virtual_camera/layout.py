@@ -64,6 +64,8 @@ class WorldRecord(ctypes.Structure):
         ("trigger_rate_mhz", ctypes.c_uint64),
         ("clock_turn", ctypes.c_uint32),
         ("quirks", ctypes.c_uint32),
+        ("device_offset_ns", ctypes.c_int64),
+        ("device_ppm", ctypes.c_int64),
         ("held", ctypes.c_uint64),
         ("ticks_num", ctypes.c_int64),
         ("ticks_den", ctypes.c_int64),

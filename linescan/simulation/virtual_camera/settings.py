@@ -59,6 +59,8 @@ class WorldSettings:
         last_block_id: id after which the ids begin at 1 again, 65535 as with GigE Vision.
         hold: no line passes before the first stream starts, so that it begins at ``first_line``.
         first_line: the line counter at the start.
+        device_clock: the camera's own clock against the monotonic one: (offset in ns, drift in
+            millionths).
         quirks: what the producer does not tell.
     """
 
@@ -74,6 +76,7 @@ class WorldSettings:
     last_block_id: int = NO_WRAP
     hold: bool = False
     first_line: int = 0
+    device_clock: tuple[int, int] = (0, 0)
     quirks: Quirk = Quirk.NONE
 
 
@@ -114,6 +117,7 @@ def describe(
     trigger = settings.trigger_rate_hz
     record.trigger_rate_mhz = record.rate_mhz if trigger is None else round(trigger * 1000)
     record.held, record.quirks = int(settings.hold), int(settings.quirks)
+    record.device_offset_ns, record.device_ppm = settings.device_clock
     record.ticks_num, record.ticks_den = settings.ticks_per_line
     record.wobble_ticks, record.wobble_lines = settings.wobble
     record.store_lines, record.store_width = pixels.shape

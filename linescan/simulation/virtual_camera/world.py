@@ -109,6 +109,10 @@ class VirtualWorld:
         """When so many lines are exposed, ns of the monotonic clock."""
         return clock.time_of(self.record, lines)
 
+    def device_time_of(self, lines: int) -> int:
+        """What the camera's own clock shows when so many lines are exposed, ns."""
+        return clock.device_ns(self.record, self.time_of(lines))
+
     def encoder_at(self, line: int) -> int:
         """Encoder ticks at a line."""
         return clock.encoder_at(self.record, line)

@@ -6,6 +6,7 @@ import signal
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from linescan.simulation.virtual_camera import (
@@ -159,6 +160,17 @@ def test_a_hang_never_ends(client: Client, world: VirtualWorld, call: HangCall) 
         assert process.poll() is None
         process.kill()
     assert len(client.run(world, deed="grab", blocks=2)["blocks"]) == 2, "it strikes once"
+
+
+def test_a_leak_grows_the_process(client: Client, world: VirtualWorld) -> None:
+    with client.start(world, deed="hold", seconds=40) as process:
+        world.wait_for_blocks(10, 30)
+        before = psutil.Process(process.pid).memory_info().rss
+        world.strike(FaultKind.LEAK, 100 * 2**20)
+        world.wait_for_blocks(world.blocks + 20, 30)
+        after = psutil.Process(process.pid).memory_info().rss
+        process.kill()
+    assert 95 * 2**20 < after - before < 120 * 2**20
 
 
 def test_faults_by_block_and_late_ones_strike_one_after_the_other(

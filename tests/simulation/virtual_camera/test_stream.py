@@ -63,6 +63,15 @@ def test_a_held_world_begins_with_the_first_stream(client: Client, make_world: M
     assert world.line_now > 77
 
 
+def test_the_cameras_own_clock_is_off_and_drifts(client: Client, make_world: MakeWorld) -> None:
+    world = make_world(hold=True, device_clock=(-5_000_000_000, 80))
+    blocks = client.run(world, deed="grab", blocks=3, chunks=("Timestamp",))["blocks"]
+    times = [world.device_time_of(64 * n) for n in (1, 2, 3)]
+    assert [b["time_ns"] for b in blocks] == times
+    assert [b["chunks"]["Timestamp"] for b in blocks] == times
+    assert world.time_of(64) - times[0] < 5_000_000_000, "it runs ahead"
+
+
 def test_block_ids_wrap(client: Client, make_world: MakeWorld) -> None:
     world = make_world(first_block_id=65533, last_block_id=65535)
     blocks = client.run(world, deed="grab", blocks=6)["blocks"]

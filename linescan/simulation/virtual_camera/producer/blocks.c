@@ -70,7 +70,7 @@ void fill_block(struct stream *s, struct buffer *b, const struct fault *f, int64
     b->padding = kind == FAULT_PADDED ? (uint64_t)f->amount % (LINE_RESERVE + 1) : 0;
     b->first_line = s->line;
     b->block_id = s->block_id;
-    b->time_ns = time_of(d->map.world, s->line + rows);
+    b->time_ns = device_ns(d->map.world, time_of(d->map.world, s->line + rows));
     b->chunks = 0;
     uint64_t pitch = line_bytes(b->format, b->width) + b->padding;
     uint64_t needed = (b->height * pitch + 7) / 8 * 8 + chunk_bytes(d, b->height);

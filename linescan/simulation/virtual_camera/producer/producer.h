@@ -66,9 +66,9 @@ struct device {
     char id[WORLD_TEXT + 8];
     struct stream *stream;
     int open;
-    int dead;      /* it was lost since it was opened */
-    int hang_read; /* an injected fault: reads never return */
-    int acquiring; /* AcquisitionStart was executed */
+    _Atomic int dead;      /* it was lost since it was opened */
+    _Atomic int hang_read; /* an injected fault: reads never return */
+    _Atomic int acquiring; /* AcquisitionStart was executed */
 };
 
 struct stream {
@@ -78,7 +78,8 @@ struct stream {
     pthread_cond_t work; /* for the generator: started, queued or stopped */
     pthread_cond_t news; /* for those that wait for buffers */
     pthread_t thread;
-    int running, stopping, streaming, hang_get, hang_stop;
+    int running, stopping, streaming, hang_get;
+    _Atomic int hang_stop;
     struct queue input, output;
     struct buffer *all;
     struct buffer *filling;

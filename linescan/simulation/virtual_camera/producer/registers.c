@@ -154,7 +154,7 @@ static void act(struct device *d, unsigned number)
             stop_stream(d->stream);
         break;
     case R_LATCH:
-        w->latched_ns = (uint64_t)now_ns();
+        w->latched_ns = (uint64_t)device_ns(w, now_ns());
         break;
     case R_ENCODER_RESET:
         reset_encoder(w);

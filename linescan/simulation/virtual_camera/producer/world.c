@@ -142,6 +142,11 @@ int64_t time_of(const struct world *w, int64_t lines)
     return w->base_ns + stopped + run_ns(w->rate_mhz, lines - w->base_line);
 }
 
+int64_t device_ns(const struct world *w, int64_t t_ns)
+{
+    return t_ns + w->device_offset_ns + t_ns / 1000000 * w->device_ppm;
+}
+
 void begin_clock(struct world *w)
 {
     if (!atomic_load(&w->held))

@@ -80,6 +80,8 @@ struct world {
     uint64_t trigger_rate_mhz; /* line rate while a line trigger is on */
     _Atomic uint32_t clock_turn; /* odd while the clock is changed */
     uint32_t quirks;
+    int64_t device_offset_ns;  /* the camera's clock: system's time, plus this, plus its drift */
+    int64_t device_ppm;
     _Atomic uint64_t held;     /* 1: no line passes before the first stream starts */
     /* encoder: ticks of a line, see encoder_at */
     int64_t ticks_num;
@@ -127,6 +129,7 @@ void let_device_go(struct map *map);
 int64_t now_ns(void);
 int64_t lines_at(const struct world *w, int64_t t_ns);
 int64_t time_of(const struct world *w, int64_t lines);
+int64_t device_ns(const struct world *w, int64_t t_ns);
 void begin_clock(struct world *w);
 void set_rate(struct world *w, uint64_t rate_mhz);
 int64_t encoder_at(const struct world *w, int64_t line);
