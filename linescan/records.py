@@ -90,6 +90,7 @@ class LineBlock:
         encoder: (rows,) int64 encoder ticks of each line, where the camera gives them.
         flags: what the source noticed.
         flat_field: id of the reference that the pixels were corrected by, where they were.
+        encoder_ends: ticks of the first and last valid line, where the camera gives no more.
         carried: (n, 3) int64, only where rows are not camera lines (encoder resampling): first
             camera line, number of lines, and the row that carries them, in order. ``first_line``
             then counts rows.
@@ -103,6 +104,7 @@ class LineBlock:
     encoder: npt.NDArray[np.int64] | None = None
     flags: BlockFlag = BlockFlag.NONE
     flat_field: str | None = None
+    encoder_ends: tuple[int, int] | None = None
     carried: npt.NDArray[np.int64] | None = None
 
     def rows(self) -> Interval:

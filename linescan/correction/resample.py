@@ -103,12 +103,7 @@ class Resample(FoldStage[LineBlock, LineBlock, ResamplerState]):
         """
         if not item.valid_rows:
             return
-        if item.encoder is None:
-            raise CalibrationError(
-                f"line {item.first_line} has no encoder tick: switch the camera's encoder chunks "
-                "on, or correction.encoder_resampling off"
-            )
-        ticks = self._sign * item.encoder[: item.valid_rows].astype(np.int64)
+        ticks = self._sign * _ticks_of(item)
         yield from self._follow_format(item, int(ticks[0]))
         state = self._state
         origin = state.origin or Origin(int(ticks[0]), item.first_line, int(ticks[0]))
@@ -167,7 +162,10 @@ class Resample(FoldStage[LineBlock, LineBlock, ResamplerState]):
         places = stretch.places[forward]
         carried = _runs(first + forward, _cells(places))
         held = self._state.open
-        block = replace(item, pixels=item.pixels[:0], encoder=None, flags=BlockFlag.NONE)
+        nothing: Any = np.empty(
+            (0, item.pixels.shape[1]), item.pixels.dtype
+        )  # lets go of the block
+        block = replace(item, pixels=nothing, encoder=None, encoder_ends=None, flags=BlockFlag.NONE)
         fresh = _thin(places, -math.inf if held is None else float(held.places[-1]))
         pixels: Any = item.pixels[stretch.begin + forward[fresh]]
         places = places[fresh]
@@ -257,6 +255,25 @@ class Resample(FoldStage[LineBlock, LineBlock, ResamplerState]):
 
     def _flag(self, flag: BlockFlag) -> None:
         self._state = replace(self._state, flags=self._state.flags | flag)
+
+
+def _ticks_of(block: LineBlock) -> Ticks:
+    """The tick of each valid line; where only those of both ends are known, on a line in between.
+
+    Raises:
+        CalibrationError: the block has no ticks.
+    """
+    if block.encoder is not None:
+        return block.encoder[: block.valid_rows].astype(np.int64)
+    if block.encoder_ends is None:
+        raise CalibrationError(
+            f"line {block.first_line} has no encoder tick: switch the camera's encoder chunks "
+            "on, or correction.encoder_resampling off"
+        )
+    first, last = block.encoder_ends
+    steps = np.linspace(0, last - first, block.valid_rows)
+    ticks: Ticks = first + np.rint(steps).astype(np.int64)
+    return ticks
 
 
 def _cells(places: Floats) -> npt.NDArray[np.int64]:

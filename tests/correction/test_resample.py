@@ -289,6 +289,29 @@ def test_stale_rows_are_left_out_and_what_the_block_says_travels() -> None:
     assert {(b.flat_field, b.host_time_ns) for b in output} == {("ff-1", 77)}
 
 
+@given(st.integers(1, 100), cuts)
+def test_ticks_of_both_ends_stand_for_those_in_between(count: int, cutting: list[int]) -> None:
+    items = blocks(TICKS * np.arange(count), cutting)
+    bare: list[Item] = []
+    for item in items:
+        assert isinstance(item, LineBlock)
+        assert item.encoder is not None
+        ends = int(item.encoder[0]), int(item.encoder[-1])
+        bare.append(dataclasses.replace(item, encoder=None, encoder_ends=ends))
+    assert rows_of(resample(bare)) == rows_of(resample(items))
+
+
+def test_blocks_are_let_go_of() -> None:
+    (block,) = blocks(TICKS * np.arange(10))
+    assert isinstance(block, LineBlock)
+    stage = Resample(TICKS)
+    output = [b for b in stage.process(block) if isinstance(b, LineBlock)]
+    held = stage.snapshot().open
+    assert held is not None
+    for array in (held.pixels, held.block.pixels, *(b.pixels for b in output)):
+        assert array.base is None, "a slot of the camera's ring is free once it was read"
+
+
 def test_lines_without_ticks_are_refused() -> None:
     bare = LineBlock(np.zeros((3, 2), np.uint8), 7, 3, 0)
     with pytest.raises(CalibrationError, match="line 7 has no encoder tick: switch"):
