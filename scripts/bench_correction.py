@@ -95,9 +95,9 @@ def in_integer_offsets(raw: Array, offset: Array, gain: Array, out: Array) -> No
 
 def in_opencv_float(raw: Array, offset: Array, gain: Array, out: Array) -> None:
     """OpenCV with a float32 difference: what the stage does."""
-    dark, factor = np.tile(offset, (16, 1)), np.tile(gain, (16, 1))
+    dark, factor = np.tile(offset, (32, 1)), np.tile(gain, (32, 1))
     work = np.empty_like(dark)
-    for part in _tiles(len(raw), 16):
+    for part in _tiles(len(raw), 32):
         values = work[: len(raw[part])]
         cv2.subtract(raw[part], dark[: len(values)], dst=values, dtype=cv2.CV_32F)
         cv2.multiply(values, factor[: len(values)], dst=out[part], dtype=cv2.CV_8U)

@@ -78,8 +78,6 @@ def flat_field(
 
     if out.exists() and not overwrite:
         raise CalibrationError(f"{out}: is there already; --overwrite replaces it")
-    if level is not None and level != level:  # not a number
-        raise CalibrationError("--level: expected a gray value")
     settings = list(overrides or ())
     bright, about = _measure(white, "white", lines, settings)
     covered, about_dark = (None, "") if dark is None else _measure(dark, "dark", lines, settings)

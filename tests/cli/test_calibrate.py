@@ -132,6 +132,19 @@ def test_a_run_with_a_reference_for_other_lines_is_refused(
     assert "Traceback" not in result.stderr
 
 
+def test_sources_of_configurations_are_read(white: Path, dark: Path, tmp_path: Path) -> None:
+    camera = tmp_path / "camera.yaml"
+    camera.write_text(f"source: {{type: images, path: {white}, block_lines: 70}}")
+    out = tmp_path / "flat.npz"
+    arguments = ("--white", camera, "--dark", dark, "--out", out, "--lines", 300)
+    result = calibrate(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "300 white, 300 dark" in result.stdout
+    assert calibrate(*arguments, "--overwrite", "--level", "nan").exit_code == 2
+    assert calibrate(*arguments, "--overwrite", "--level", "150").exit_code == 0
+    assert load_flat_field(out).about["level"] == 150
+
+
 def test_an_unknown_source_is_named(tmp_path: Path) -> None:
     result = calibrate("--white", tmp_path / "none", "--out", tmp_path / "flat.npz")
     assert result.exit_code == 2
