@@ -111,6 +111,22 @@ def test_a_trigger_stop_exposes_nothing(client: Client, world: VirtualWorld) -> 
     blocks = client.run(world, deed="grab", blocks=4, chunks=LINES)["blocks"]
     assert [b["chunks"]["LineCounter"] for b in blocks] == [0, 64, 128, 192]
     assert blocks[1]["time_ns"] - blocks[0]["time_ns"] == 64 * 50_000 + 300_000_000
+    assert [b["time_ns"] for b in blocks] == [world.time_of(64 * n) for n in (1, 2, 3, 4)]
+
+
+def test_the_line_counter_stands_still_while_the_trigger_is_stopped(
+    client: Client, make_world: MakeWorld
+) -> None:
+    world = make_world()
+    ahead = world.line_now + 2000
+    world.inject(
+        Fault(FaultKind.TRIGGER_STOP, ahead, 1_000_000),
+        Fault(FaultKind.TRIGGER_STOP, ahead + 1000, 3_600_000_000_000),
+    )
+    time.sleep(max(0.0, (world.time_of(ahead + 1000) - time.monotonic_ns()) / 1e9) + 0.01)
+    values = client.run(world, deed="features")["values"]
+    assert values["DeviceLineCounter"] == ahead + 1000 == world.line_now
+    assert world.time_of(ahead + 1001) - world.time_of(ahead + 1000) == 3_600_000_050_000
 
 
 def test_a_trigger_stop_ends_a_block_after_the_encoders_time_out(
