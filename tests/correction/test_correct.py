@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -16,6 +16,8 @@ from linescan.correction.correct import TILE, Correct
 from linescan.correction.flat_field import FlatField
 from linescan.errors import CalibrationError
 from linescan.records import LineBlock
+
+unhurried = settings(deadline=None)
 
 
 def reference(offset: Any, gain: Any, bits: int = 8) -> FlatField:
@@ -35,6 +37,7 @@ def expected(made: FlatField, raw: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.clip(np.rint(values), 0, (1 << made.bits) - 1).astype(raw.dtype)
 
 
+@unhurried
 @given(st.data(), st.sampled_from([8, 10, 12, 16]), st.integers(1, 40), st.integers(1, 20))
 def test_every_pixel_is_corrected_by_its_own_column(
     data: st.DataObject, bits: int, width: int, rows: int

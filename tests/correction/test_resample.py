@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linescan.correction.resample import MOST_RUNS, Resample
@@ -25,6 +25,7 @@ from tests.correction.webs import (
 
 TICKS = 10
 """Ticks of a row in these tests."""
+unhurried = settings(deadline=None)
 steps = st.lists(
     st.one_of(st.integers(0, 25), st.integers(-40, 60), st.sampled_from([0, 10, -10, 500, 4])),
     min_size=1,
@@ -40,6 +41,7 @@ def resample(items: list[Item], **options: float) -> list[Item]:
     return list(feed(Resample(TICKS, **options), items))
 
 
+@unhurried
 @given(st.integers(1, 200), cuts, holes, st.integers(0, 10**9), st.integers(-(10**6), 10**12))
 def test_constant_speed_gives_the_lines_themselves(
     count: int, cutting: list[int], lost: list[Interval], first: int, tick: int
@@ -62,6 +64,7 @@ def test_constant_speed_gives_the_lines_themselves(
             assert block.lines() == (block.rows(),), "each row carries its own line"
 
 
+@unhurried
 @given(steps, cuts, holes, causes)
 def test_any_cutting_gives_the_same_rows(
     moves: list[int], cutting: list[int], lost: list[Interval], cause: Cause
@@ -74,6 +77,7 @@ def test_any_cutting_gives_the_same_rows(
         assert lost_lines(whole, what) == lost_lines(cut, what)
 
 
+@unhurried
 @given(steps, cuts, holes, causes, st.integers(1, 30), st.data())
 def test_every_line_is_carried_once_or_lost(
     moves: list[int],
@@ -88,6 +92,7 @@ def test_every_line_is_carried_once_or_lost(
     check_account(items, resample(items), rows, overlap)
 
 
+@unhurried
 @given(steps, cuts, holes, causes, st.integers(0, 30))
 def test_a_restored_stage_goes_on_as_the_first_would(
     moves: list[int], cutting: list[int], lost: list[Interval], cause: Cause, at: int
@@ -104,6 +109,7 @@ def test_a_restored_stage_goes_on_as_the_first_would(
     assert flags_of(output) == flags_of(expected)
 
 
+@unhurried
 @given(st.integers(0, 10**6), st.floats(1.5, 25), cuts)
 def test_a_sine_taken_unevenly_comes_back(seed: int, mean: float, cutting: list[int]) -> None:
     # Lines 0.075 to 3.75 rows apart; the sine's period is 61 rows.
@@ -289,6 +295,7 @@ def test_stale_rows_are_left_out_and_what_the_block_says_travels() -> None:
     assert {(b.flat_field, b.host_time_ns) for b in output} == {("ff-1", 77)}
 
 
+@unhurried
 @given(st.integers(1, 100), cuts)
 def test_ticks_of_both_ends_stand_for_those_in_between(count: int, cutting: list[int]) -> None:
     items = blocks(TICKS * np.arange(count), cutting)
