@@ -41,6 +41,8 @@ class Cause(enum.StrEnum):
     CAMERA_GAP = "camera_gap"
     INCOMPLETE_BLOCK = "incomplete_block"
     UNDER_RUN = "under_run"
+    RING_OVERFLOW = "ring_overflow"
+    RECONNECT = "reconnect"
     BAD_BLOCK = "bad_block"
     FORMAT_CHANGE = "format_change"
     QUEUE_OVERFLOW = "queue_overflow"
@@ -87,6 +89,7 @@ class LineBlock:
         valid_rows: rows that the camera really delivered.
         host_time_ns: when the last line was in the host's hands.
         device_time_ns: the camera's own time stamp, where it has one.
+        exposed_ns: that time stamp on the host's clock, where the camera has one.
         encoder: (rows,) int64 encoder ticks of each line, where the camera gives them.
         flags: what the source noticed.
         flat_field: id of the reference that the pixels were corrected by, where they were.
@@ -106,6 +109,7 @@ class LineBlock:
     flat_field: str | None = None
     encoder_ends: tuple[int, int] | None = None
     carried: npt.NDArray[np.int64] | None = None
+    exposed_ns: int | None = None
 
     def rows(self) -> Interval:
         """The valid rows; they are camera lines unless the block was resampled."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from linescan.config.base import Section
-from linescan.config.source import FilePath
+from linescan.config.genicam import FilePath
 
 Rows = Annotated[float, Field(ge=1, le=4096)]
 
