@@ -136,6 +136,11 @@ def _values(field: Mapping[str, Any]) -> str:
         return f"text that matches {_code(field['pattern'])}"
     if field.get("format") == "path":
         return "path"
+    if field["type"] == "object":
+        (values,) = field["patternProperties"].values()
+        return f"names and values: {_values(values)}"
+    if field["type"] == "array":
+        return f"list, each: {_values(field['items'])}"
     names = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
     text = {**names, "string": "text", "null": ""}[field["type"]]
     return f"{text}{_limits(field)}"

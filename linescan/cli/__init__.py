@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from linescan.cli import (
     calibrate,
+    camera,
     config,
     cost,
     image,
@@ -158,6 +159,7 @@ app.command("cost")(cost.cost)
 app.command("subscribe")(subscribe.subscribe)
 app.command("verify")(verify.verify)
 app.add_typer(calibrate.app, name="calibrate")
+app.add_typer(camera.app, name="camera")
 app.add_typer(model.app, name="model")
 app.add_typer(config.app, name="config")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,7 @@ class VirtualCamera(GenicamCamera):
     def __init__(self, section: GenicamSource) -> None:
         super().__init__(section)
         self._camera = section
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._before: str | None = None
+        self._world = ExitStack()
 
     def open(self, captured: Callable[[Iterable[Interval]], None]) -> None:
         """Make the world, build the producer if need be, and open the camera.
@@ -50,28 +50,34 @@ class VirtualCamera(GenicamCamera):
         Raises:
             SourceError: one of these cannot be done.
         """
-        if self._camera.producer.name == NAME:
-            build_producer(self._camera.producer)
-        self._folder = tempfile.TemporaryDirectory(prefix="linescan-virtual-")
-        try:
-            with make_world(Path(self._folder.name) / "world", self._camera) as world:
-                self._before = os.environ.get(ENVIRONMENT)
-                os.environ.update(world.environment)
-            super().open(captured)
-        except BaseException:
-            self.close()
-            raise
+        self._world.enter_context(visible(self._camera))
+        super().open(captured)
 
     def close(self) -> None:
         """Close the camera and forget its world."""
         super().close()
-        if self._folder is None:
-            return
-        os.environ.pop(ENVIRONMENT, None)
-        if self._before is not None:
-            os.environ[ENVIRONMENT] = self._before
-        self._folder.cleanup()
-        self._folder = None
+        self._world.close()
+
+
+@contextmanager
+def visible(section: GenicamSource) -> Iterator[None]:
+    """While this lasts, processes that load the producer find the camera that is configured.
+
+    Raises:
+        SourceError: its world cannot be made, or the producer not be built.
+    """
+    if section.producer.name == NAME:
+        build_producer(section.producer)
+    with tempfile.TemporaryDirectory(prefix="linescan-virtual-") as folder:
+        before = os.environ.get(ENVIRONMENT)
+        with make_world(Path(folder) / "world", section) as world:
+            os.environ.update(world.environment)
+        try:
+            yield
+        finally:
+            os.environ.pop(ENVIRONMENT, None)
+            if before is not None:
+                os.environ[ENVIRONMENT] = before
 
 
 def make_world(path: Path, section: GenicamSource) -> VirtualWorld:

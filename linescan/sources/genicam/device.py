@@ -210,10 +210,11 @@ def _matches(info: Any, wanted: Device) -> bool:
         (wanted.model, "model"),
         (wanted.user_name, "user_defined_name"),
     )
-    return all(value is None or _property(info, name) == value for value, name in pairs)
+    return all(value is None or device_property(info, name) == value for value, name in pairs)
 
 
-def _property(info: Any, name: str) -> str:
+def device_property(info: Any, name: str) -> str:
+    """What a producer says of a camera; empty where it does not."""
     try:
         return str(getattr(info, name) or "")
     except Exception:  # noqa: BLE001 - a property that the producer does not have
@@ -222,8 +223,8 @@ def _property(info: Any, name: str) -> str:
 
 def name_of_device(info: Any) -> str:
     """Vendor, model and serial number, for people."""
-    vendor, model = _property(info, "vendor"), _property(info, "model")
-    return f"{vendor} {model}, serial {_property(info, 'serial_number') or '?'}".strip()
+    vendor, model = device_property(info, "vendor"), device_property(info, "model")
+    return f"{vendor} {model}, serial {device_property(info, 'serial_number') or '?'}".strip()
 
 
 @contextlib.contextmanager
