@@ -130,6 +130,7 @@ def bench(given: argparse.Namespace, folder: Path) -> int:
     stages: list[Stage[Any, Any]] = [
         Correct(reference),
         Stitch(given.frame, 0, "short"),
+        WithoutDepth(),
         Deliver(ledger),
     ]
     overload = OverloadSection(policy="drop_oldest", queue=32)

@@ -102,6 +102,8 @@ class Rig:
         return lost
 
     def close(self) -> None:
+        if self.items:
+            self._given.close()  # type: ignore[attr-defined]
         self.camera.close()
 
     def check(self) -> dict[Fate, int]:
