@@ -112,7 +112,7 @@ def test_it_recovers_each_time_and_leaves_nothing_behind(
         if how == "kill":
             os.kill(seen.camera.pid or 0, signal.SIGKILL)
         else:
-            seen.world.lose(0.05)
+            seen.world.strike(FaultKind.LOST, 50_000_000)
         lost = seen.lost().get(Cause.RECONNECT, 0)
         seen.play(lambda r, lost=lost: r.lost().get(Cause.RECONNECT, 0) > lost)  # type: ignore[misc]
         assert seen.camera.pid != before
