@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # What this machine can use: an NVIDIA driver means the gpu extra.
 ENGINE := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
 
-.PHONY: help demo demo-real dev test test-long bench docs check format clean
+.PHONY: help demo demo-real dev test test-long bench producer docs check format clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,15 @@ test-long: $(VENV)/.dev ## soaks; LINESCAN_LONG=minutes says how long
 bench: $(VENV)/.dev ## latency of engines, baselines and the whole pipeline on this machine
 	$(BIN)/python scripts/bench_latency.py
 
+PRODUCER := linescan/simulation/virtual_camera/producer
+
+producer: build/linescan-virtual.cti ## build the virtual line-scan camera with the system's compiler
+
+build/linescan-virtual.cti: $(wildcard $(PRODUCER)/*)
+	@mkdir -p build
+	$(CC) -std=c11 -O2 -g -fPIC -shared -fvisibility=hidden -Wall -Wextra \
+	  -DFEATURES='"$(CURDIR)/$(PRODUCER)"' $(PRODUCER)/*.c -o $@ -lm -lpthread
+
 docs: $(VENV)/.dev ## make the generated reference pages anew
 	$(BIN)/python scripts/make_reference.py
 
@@ -52,4 +61,4 @@ format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format
 
 clean: ## remove what was installed and made here
-	rm -rf $(VENV) demo_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build demo_output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

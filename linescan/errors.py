@@ -32,3 +32,7 @@ class ProtocolError(LinescanError):
 
 class SubscribeError(LinescanError):
     """Results cannot be had: the endpoint or the kinds are wrong, or nothing came."""
+
+
+class CalibrationError(LinescanError):
+    """A reference cannot be made, read, or does not fit the lines."""

@@ -41,11 +41,14 @@ class Cause(enum.StrEnum):
     CAMERA_GAP = "camera_gap"
     INCOMPLETE_BLOCK = "incomplete_block"
     UNDER_RUN = "under_run"
+    RING_OVERFLOW = "ring_overflow"
+    RECONNECT = "reconnect"
     BAD_BLOCK = "bad_block"
     FORMAT_CHANGE = "format_change"
     QUEUE_OVERFLOW = "queue_overflow"
     PARTIAL_FRAME = "partial_frame"
     CORRECTION_FAILURE = "correction_failure"
+    REVERSED_TRAVEL = "reversed_travel"
     STITCHING_FAILURE = "stitching_failure"
     INFERENCE_FAILURE = "inference_failure"
     SEGMENTATION_FAILURE = "segmentation_failure"
@@ -70,6 +73,10 @@ class BlockFlag(enum.Flag):
     NONE = 0
     ENCODER_REVERSED = enum.auto()
     OVER_TRIGGER = enum.auto()
+    TRAVEL_SKIPPED = enum.auto()
+    """The web moved on without lines: rows are missing before the block."""
+    ENCODER_RESTARTED = enum.auto()
+    """The encoder counts anew: how far the web moved before the block is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +89,14 @@ class LineBlock:
         valid_rows: rows that the camera really delivered.
         host_time_ns: when the last line was in the host's hands.
         device_time_ns: the camera's own time stamp, where it has one.
+        exposed_ns: that time stamp on the host's clock, where the camera has one.
         encoder: (rows,) int64 encoder ticks of each line, where the camera gives them.
         flags: what the source noticed.
+        flat_field: id of the reference that the pixels were corrected by, where they were.
+        encoder_ends: ticks of the first and last valid line, where the camera gives no more.
+        carried: (n, 3) int64, only where rows are not camera lines (encoder resampling): first
+            camera line, number of lines, and the row that carries them, in order. ``first_line``
+            then counts rows.
     """
 
     pixels: GrayArray
@@ -93,10 +106,18 @@ class LineBlock:
     device_time_ns: int | None = None
     encoder: npt.NDArray[np.int64] | None = None
     flags: BlockFlag = BlockFlag.NONE
+    flat_field: str | None = None
+    encoder_ends: tuple[int, int] | None = None
+    carried: npt.NDArray[np.int64] | None = None
+    exposed_ns: int | None = None
+
+    def rows(self) -> Interval:
+        """The valid rows; they are camera lines unless the block was resampled."""
+        return Interval(self.first_line, self.valid_rows)
 
     def lines(self) -> tuple[Interval, ...]:
         """The camera lines that this record stands for."""
-        return (Interval(self.first_line, self.valid_rows),)
+        return (self.rows(),) if self.carried is None else carried_lines(self.carried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +150,10 @@ class Frame:
         acquired_ns: host time at which the frame's last line arrived.
         encoder: (first, last) encoder ticks of the frame's lines, where known.
         stamps: host time in ns at which each stage was done with the frame, by stage name.
+        flags: what was noticed about any block of the frame.
+        flat_field: id of the reference that the pixels were corrected by, where they were.
+        camera_lines: runs of camera lines that the valid rows carry, only where rows are not camera
+            lines (encoder resampling); ``first_line`` then counts rows.
     """
 
     pixels: GrayArray
@@ -138,9 +163,14 @@ class Frame:
     acquired_ns: int
     encoder: tuple[int, int] | None = None
     stamps: Mapping[str, int] = field(default_factory=dict)
+    flags: BlockFlag = BlockFlag.NONE
+    flat_field: str | None = None
+    camera_lines: tuple[Interval, ...] | None = None
 
     def lines(self) -> tuple[Interval, ...]:
-        """The camera lines that this record stands for: its valid rows, as runs."""
+        """The camera lines that this record stands for, as runs."""
+        if self.camera_lines is not None:
+            return self.camera_lines
         return tuple(
             Interval(self.first_line + run.first, run.count) for run in true_runs(self.valid)
         )
@@ -277,6 +307,17 @@ class Inspection:
     def lines(self) -> tuple[Interval, ...]:
         """The camera lines that this record stands for."""
         return self.frame.lines()
+
+
+def carried_lines(carried: npt.NDArray[np.int64]) -> tuple[Interval, ...]:
+    """The camera lines of (n, 3) carried runs (first line, count, row), neighbours merged."""
+    if not len(carried):
+        return ()
+    first, end = carried[:, 0], carried[:, 0] + carried[:, 1]
+    apart = np.flatnonzero(first[1:] != end[:-1])
+    firsts = first[np.concatenate(([0], apart + 1))].tolist()
+    ends = end[np.concatenate((apart, [len(end) - 1]))].tolist()
+    return tuple(Interval(a, b - a) for a, b in zip(firsts, ends, strict=True))
 
 
 def true_runs(mask: npt.NDArray[Any]) -> list[Interval]:

@@ -30,8 +30,9 @@ force. `--set KEY=VALUE` on the command line replaces one key and passes the sam
 
 - A key that is not known is an error.
 - Only `source.type` and what that source needs must be given; everything else has a default.
-- Relative paths in a file (`source.path`, `source.producer`, an `.onnx` file of `depth.model`) are
-  relative to that file; given with `--set` they are relative to the working folder.
+- Relative paths in a file (`source.path`, `source.producer`, `correction.flat_field`, an `.onnx`
+  file of `depth.model`) are relative to that file; given with `--set` they are relative to the
+  working folder.
 - Editors that know JSON schema complete and check the file with
   [config.schema.json](config.schema.json), also printed by `linescan config schema`.
 
@@ -115,7 +116,7 @@ def _section(
 
 def _references(field: Mapping[str, Any]) -> list[str]:
     """Names of the sections that a field may hold."""
-    choices = [field, *field.get("oneOf", ())]
+    choices = [field, *field.get("oneOf", ()), *field.get("anyOf", ())]
     return [choice["$ref"].rpartition("/")[2] for choice in choices if "$ref" in choice]
 
 
@@ -135,6 +136,11 @@ def _values(field: Mapping[str, Any]) -> str:
         return f"text that matches {_code(field['pattern'])}"
     if field.get("format") == "path":
         return "path"
+    if field["type"] == "object":
+        (values,) = field["patternProperties"].values()
+        return f"names and values: {_values(values)}"
+    if field["type"] == "array":
+        return f"list, each: {_values(field['items'])}"
     names = {"integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
     text = {**names, "string": "text", "null": ""}[field["type"]]
     return f"{text}{_limits(field)}"

@@ -18,6 +18,8 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from linescan.cli import (
+    calibrate,
+    camera,
     config,
     cost,
     image,
@@ -156,6 +158,8 @@ app.command("image")(image.image)
 app.command("cost")(cost.cost)
 app.command("subscribe")(subscribe.subscribe)
 app.command("verify")(verify.verify)
+app.add_typer(calibrate.app, name="calibrate")
+app.add_typer(camera.app, name="camera")
 app.add_typer(model.app, name="model")
 app.add_typer(config.app, name="config")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from linescan.config import Source
-    from linescan.config.source import Preset
+    from linescan.config.genicam import Preset
     from linescan.depth.quantise import QuantiseReport
 
 MOST_FRAMES = 512

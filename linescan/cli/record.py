@@ -43,11 +43,12 @@ def record(
     from rich.console import Console
 
     from linescan.cli.session import set_up_logging
+    from linescan.cli.sources import source_config
     from linescan.pipeline.limits import LimitedSource
     from linescan.sources import open_source
 
     set_up_logging(Console(stderr=True), verbose=False)
-    config = _config(source, list(overrides or ()))
+    config = source_config(source, list(overrides or ()))
     _keep_the_source(config, out)
     opened: Source = open_source(config.source)
     if lines is not None:
@@ -129,16 +130,6 @@ def _ends(source: Source, duration: float | None) -> Iterator[list[int]]:
             timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _config(path: Path, overrides: list[str]) -> Config:
-    from linescan.config import load, parse
-    from linescan.recording.header import HEADER_FILE
-    from linescan.sources import guess_source
-
-    if path.name != HEADER_FILE and path.suffix in {".yaml", ".yml"}:
-        return load(path, overrides)
-    return parse("", "record", overrides, source=guess_source(path))
 
 
 def _ignore(_: Iterable[Interval]) -> None:

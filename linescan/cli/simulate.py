@@ -10,7 +10,7 @@ import typer
 from linescan.cli.options import ENDLESS
 
 if TYPE_CHECKING:
-    from linescan.config.source import Preset
+    from linescan.config.genicam import Preset
 
 
 def simulate(

@@ -137,9 +137,13 @@ class StreamAudit:
                 f"inspection {message.seq} begins at line {message.first_line}, before inspection"
                 f" {last.seq} at line {last.first_line}"
             )
-        self._account(message.valid)
-        self._ledger.publish(message.valid)
-        self._ledger.settle(message.first_line)
+        lines = message.lines()
+        self._account(lines)
+        self._ledger.publish(lines)
+        if message.camera_lines is None:
+            self._ledger.settle(message.first_line)
+        elif lines:
+            self._ledger.settle(lines[0].first)
         self._inspections += 1
         self._last = message
 

@@ -3,25 +3,22 @@
 A command line's ``--set a.b=c`` goes through the same validation.
 """
 
+from linescan.config.correction import CorrectionSection, EncoderResamplingSection
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
+from linescan.config.genicam import Device, Encoder, GenicamSource, Pitch, Trigger, VirtualWeb
 from linescan.config.load import load, parse
 from linescan.config.processing import FrameSection, SegmentationSection, ThresholdSection
 from linescan.config.root import Config
-from linescan.config.source import (
-    Device,
-    GenicamSource,
-    ImagesSource,
-    Pitch,
-    RecordingSource,
-    SimulatedSource,
-    Source,
-)
+from linescan.config.source import ImagesSource, RecordingSource, SimulatedSource, Source
 
 __all__ = [
     "Config",
+    "CorrectionSection",
     "DepthSection",
     "Device",
+    "Encoder",
+    "EncoderResamplingSection",
     "FrameSection",
     "GenicamSource",
     "ImagesSource",
@@ -33,6 +30,8 @@ __all__ = [
     "SimulatedSource",
     "Source",
     "ThresholdSection",
+    "Trigger",
+    "VirtualWeb",
     "load",
     "parse",
 ]

@@ -15,7 +15,13 @@ from linescan.config.root import Config
 from linescan.config.source import Source
 from linescan.errors import ConfigError
 
-PATHS = (("source", "path"), ("source", "producer"), ("depth", "model"))
+PATHS = (
+    ("source", "path"),
+    ("source", "producer"),
+    ("source", "virtual", "recording"),
+    ("correction", "flat_field"),
+    ("depth", "model"),
+)
 """Keys that name files: a relative one is relative to the configuration file's folder."""
 
 
@@ -88,8 +94,10 @@ def _home(path: str) -> str:
 
 
 def _change_paths(data: Mapping[str, Any], change: Callable[[str], str]) -> None:
-    for section, key in PATHS:
-        part: Any = data.get(section)
+    for *sections, key in PATHS:
+        part: Any = data
+        for section in sections:
+            part = part.get(section) if isinstance(part, dict) else None
         value = part.get(key) if isinstance(part, dict) else None
         if not isinstance(value, str) or not value.strip():
             continue

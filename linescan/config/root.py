@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from linescan.config.base import Section
+from linescan.config.correction import CorrectionSection
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
 from linescan.config.processing import FrameSection, SegmentationSection
@@ -22,6 +23,8 @@ class Config(Section):
     """Name of the camera in topics, logs and metrics."""
     source: Source
     """Where lines come from."""
+    correction: CorrectionSection = CorrectionSection()
+    """What is done to lines before they become frames."""
     frame: FrameSection = FrameSection()
     """How lines become frames."""
     depth: DepthSection = DepthSection()

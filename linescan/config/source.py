@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeInt
 
 from linescan.config.base import ENDLESS, Extent, LineRate, Section
+from linescan.config.genicam import FilePath, GenicamSource, Pitch, Preset
 
-
-def _named(path: object) -> object:
-    """Refuse what names no file: pathlib would take '' for the current folder."""
-    if isinstance(path, str) and (not path.strip() or "\0" in path):
-        raise ValueError(f"expected a path, got {path!r}")
-    return path
-
-
-Preset = Literal["mixed", "parts", "surface", "print"]
 Rate = LineRate | Literal["max"]
-FilePath = Annotated[Path, BeforeValidator(_named)]
-
-
-class Pitch(Section):
-    """Size of one camera pixel on the web."""
-
-    across_mm: PositiveFloat | None = None
-    """Distance of neighbouring columns on the web, in mm."""
-    along_mm: PositiveFloat | None = None
-    """Distance of neighbouring lines on the web, in mm."""
 
 
 class RecordingSource(Section):
@@ -84,42 +65,6 @@ class SimulatedSource(Section):
     """End after so many lines; endless where not given."""
     rate: Rate = "max"
     """Lines per second, or ``max`` for as fast as possible."""
-
-
-class Device(Section):
-    """Which camera of the producer; the first one that matches all given keys."""
-
-    serial: str | None = None
-    """Serial number."""
-    model: str | None = None
-    """Model name."""
-    user_name: str | None = None
-    """User-defined name."""
-    index: NonNegativeInt = 0
-    """Position among those that match, from 0."""
-
-
-class GenicamSource(Section):
-    """A GenICam camera through a GenTL producer (.cti)."""
-
-    type: Literal["genicam"] = "genicam"
-    """Acquire from a camera."""
-    producer: FilePath
-    """The GenTL producer file (.cti) of the camera's or grabber's vendor."""
-    device: Device = Device()
-    """Which camera."""
-    width: Extent | None = None
-    """Pixels across; the camera's own setting where not given."""
-    block_lines: Extent | None = None
-    """Lines per buffer (feature Height); the camera's own setting where not given."""
-    line_rate_hz: LineRate | None = None
-    """Lines per second (feature AcquisitionLineRate); the camera's own where not given."""
-    pixel_format: Literal["Mono8", "Mono10", "Mono12", "Mono16"] | None = None
-    """Pixel format; the camera's own setting where not given."""
-    buffers: int = Field(default=32, ge=3, le=1024)
-    """Buffers announced to the producer."""
-    pitch: Pitch = Pitch()
-    """Pixel size on the web, where known."""
 
 
 Source = Annotated[

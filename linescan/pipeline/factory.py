@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from linescan.config import Config, GenicamSource
+from linescan.config import Config, EncoderResamplingSection, GenicamSource
 from linescan.config import Source as SourceSection
 from linescan.errors import ConfigError
 from linescan.ledger import Ledger
@@ -64,10 +65,11 @@ def build_pipeline(
     try:
         info = source.description
         rows, overlap = _frame_shape(config, info)
+        correction, info = correction_stages(config, info)
         stitch: Stage[Any, Any] = Stitch(rows, overlap, config.frame.last)
         processing = processing_stages(config, info)
         delivery = _delivery(config, ledger, _message_bytes(config, info, processing))
-        stages = [stitch, *processing, delivery]
+        stages = [*correction, stitch, *processing, delivery]
         pipeline = Pipeline(source, stages, ledger, config.overload, on_result, limit_s)
         if isinstance(delivery, Publish):
             delivery.end_reason = lambda: pipeline.reason
@@ -75,6 +77,51 @@ def build_pipeline(
     except BaseException:
         source.close()
         raise
+
+
+def correction_stages(config: Config, info: SourceInfo) -> tuple[list[Stage[Any, Any]], SourceInfo]:
+    """The stages from the source's lines to those that are stitched.
+
+    Args:
+        config: the configuration.
+        info: what is known of the source.
+
+    Returns:
+        The stages, and what is known of the lines that leave them.
+
+    Raises:
+        LinescanError: the flat field cannot be read or is for other lines, or the length of a row
+            is not known.
+    """
+    path, resampling = config.correction.flat_field, config.correction.encoder_resampling
+    stages: list[Stage[Any, Any]] = []
+    if path is not None:
+        from linescan.correction.correct import Correct
+        from linescan.correction.flat_field import load_flat_field
+
+        reference = load_flat_field(path)
+        reference.check_fits(info.width, info.bits, f"'correction.flat_field': {path}")
+        stages.append(Correct(reference, path))
+    if resampling.enabled:
+        from linescan.correction.resample import Resample
+
+        row_mm = _row_mm(resampling, info)
+        ticks = row_mm / (resampling.mm_per_tick or 1.0)
+        ticks = ticks if resampling.counts == "up" else -ticks
+        stages.append(Resample(ticks, resampling.max_gap_rows, resampling.jitter_rows))
+        info = replace(info, along_mm=row_mm)
+    return stages, info
+
+
+def _row_mm(resampling: EncoderResamplingSection, info: SourceInfo) -> float:
+    """Travel of one row in mm; that of a square pixel where it is not given."""
+    row_mm = info.across_mm if resampling.row_mm == "auto" else resampling.row_mm
+    if row_mm is None:
+        raise ConfigError(
+            "'correction.encoder_resampling.row_mm': the source does not say how large a pixel is "
+            "across; give the travel of one row in mm, or source.pitch.across_mm"
+        )
+    return row_mm
 
 
 def processing_stages(

@@ -13,7 +13,7 @@ import numpy as np
 
 from linescan.errors import ProtocolError
 from linescan.protocol.arrays import Buffer, Parts
-from linescan.protocol.fields import MAX_INT64, Fields, load_json
+from linescan.protocol.fields import MAX_INT, MAX_INT64, Fields, load_json
 from linescan.protocol.messages import (
     DepthMessage,
     EndEvent,
@@ -151,6 +151,11 @@ def _frame(fields: Fields, common: Common) -> dict[str, Any]:
         "web": None if fields.empty("map") else _map(fields.child("map")),
         "model": None if fields.empty("model") else _model(fields.child("model")),
         "calibration_id": None if fields.empty("calibration_id") else fields.text("calibration_id"),
+        "flat_field": None if fields.empty("flat_field") else fields.text("flat_field"),
+        "flags": () if fields.empty("flags") else fields.texts("flags"),
+        "camera_lines": None
+        if fields.empty("camera_lines")
+        else fields.runs("camera_lines", 0, MAX_INT),
     }
 
 

@@ -111,13 +111,18 @@ def _frame(inspection: Inspection) -> Json:
     return {
         "first_line": frame.first_line,
         "line_count": len(frame.valid),
-        "valid": _runs(inspection.lines()),
+        "valid": _runs(
+            [Interval(frame.first_line + r.first, r.count) for r in true_runs(frame.valid)]
+        ),
         "overlap": frame.overlap,
         "acquired_ns": str(frame.acquired_ns),
         "encoder": None if frame.encoder is None else [str(int(t)) for t in frame.encoder],
         "stamps": {name: str(ns) for name, ns in inspection.stamps.items()},
         "model": tag,
         "calibration_id": inspection.calibration_id,
+        "flat_field": frame.flat_field,
+        "flags": [str(flag.name).lower() for flag in frame.flags],
+        "camera_lines": None if frame.camera_lines is None else _runs(frame.camera_lines),
     }
 
 

@@ -140,6 +140,13 @@ class Fields:
             raise self.fail(key, "a list")
         return value
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings."""
+        values = self.items(key)
+        if not all(isinstance(v, str) and len(v) <= MAX_TEXT and _encodable(v) for v in values):
+            raise self.fail(key, "a list of strings")
+        return tuple(values)
+
     def child(self, key: str) -> Fields:
         """An object."""
         return Fields(self._values.get(key), f"{self._where}.{key}")

@@ -88,6 +88,10 @@ class FrameMessage(Message):
         web: where the pixels of this message's arrays lie on the web; None without arrays.
         model: which model made the depth, where one did.
         calibration_id: which calibration made heights of it, where one did.
+        flat_field: id of the flat-field reference that corrected the lines, where one did.
+        flags: what was noticed about the frame's lines, by name, such as ``travel_skipped``.
+        camera_lines: runs of camera lines that the valid rows carry, where encoder resampling made
+            rows of them; ``first_line`` and ``valid`` then count rows. Else None.
     """
 
     first_line: int
@@ -100,10 +104,13 @@ class FrameMessage(Message):
     web: WebMap | None
     model: ModelTag | None
     calibration_id: str | None
+    flat_field: str | None = None
+    flags: tuple[str, ...] = ()
+    camera_lines: tuple[Interval, ...] | None = None
 
     def lines(self) -> tuple[Interval, ...]:
         """The camera lines that this message stands for."""
-        return self.valid
+        return self.valid if self.camera_lines is None else self.camera_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

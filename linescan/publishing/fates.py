@@ -18,8 +18,12 @@ class Fates:
         Frames come in order and the next one begins no earlier than this one, whatever its overlap
         will be: lines before it are settled.
         """
-        self._ledger.publish(inspection.lines())
-        self._ledger.settle(inspection.frame.first_line)
+        lines = inspection.lines()
+        self._ledger.publish(lines)
+        if inspection.frame.camera_lines is None:
+            self._ledger.settle(inspection.frame.first_line)
+        elif lines:
+            self._ledger.settle(lines[0].first)
 
     def failed(self, inspection: Inspection) -> None:
         """The frame's valid lines could not be sent."""

@@ -11,7 +11,7 @@ import yaml
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
 from linescan.config.base import Section
-from linescan.config.source import Pitch
+from linescan.config.genicam import Pitch
 from linescan.errors import SourceError
 from linescan.version import __version__
 

@@ -30,10 +30,14 @@ def open_source(section: SourceSection) -> Source:
             from linescan.sources.simulated import SimulatedCamera
 
             return SimulatedCamera(section)
-        case GenicamSource():
+        case GenicamSource(virtual=None):
             from linescan.sources.genicam import GenicamCamera
 
             return GenicamCamera(section)
+        case GenicamSource():
+            from linescan.sources.virtual import VirtualCamera
+
+            return VirtualCamera(section)
 
 
 def guess_source(path: Path) -> RecordingSource | ImagesSource:

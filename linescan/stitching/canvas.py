@@ -7,7 +7,16 @@ import copy
 import numpy as np
 import numpy.typing as npt
 
-from linescan.records import BoolArray, Frame, GrayArray, LineBlock
+from linescan.records import (
+    BlockFlag,
+    BoolArray,
+    Frame,
+    GrayArray,
+    Interval,
+    LineBlock,
+    carried_lines,
+    true_runs,
+)
 
 NO_TICK = np.iinfo(np.int64).min
 """Stands where a line came without an encoder tick."""
@@ -21,6 +30,10 @@ class Canvas:
         pixels: (rows, width) uint8 or uint16; rows that are not valid hold anything.
         valid: (rows,) bool.
         acquired_ns: host time at which the newest row arrived.
+        flags: what was noticed about any block that gave rows.
+        flat_field: id of the reference that the newest row was corrected by.
+        carried: (n, 3) runs of camera lines and their rows, a piece a block, where rows are not
+            camera lines.
     """
 
     def __init__(self, first_line: int, rows: int, width: int, dtype: npt.DTypeLike) -> None:
@@ -29,6 +42,9 @@ class Canvas:
         self.valid: BoolArray = np.zeros(rows, np.bool_)
         self.encoder: npt.NDArray[np.int64] | None = None
         self.acquired_ns = 0
+        self.flags = BlockFlag.NONE
+        self.flat_field: str | None = None
+        self.carried: list[npt.NDArray[np.int64]] | None = None
 
     @property
     def end(self) -> int:
@@ -49,6 +65,10 @@ class Canvas:
         self.pixels[here] = block.pixels[there]
         self.valid[here] = True
         self.acquired_ns = block.host_time_ns
+        self.flags |= block.flags
+        self.flat_field = block.flat_field
+        if block.carried is not None:
+            self.carried = [*(self.carried or ()), _in_rows(block.carried, first, end)]
         if block.encoder is not None:
             if self.encoder is None:
                 self.encoder = np.full(len(self.valid), NO_TICK)
@@ -64,6 +84,10 @@ class Canvas:
         follower.pixels[:shared] = self.pixels[rows - shared :]
         follower.valid[:shared] = self.valid[rows - shared :]
         follower.acquired_ns = self.acquired_ns
+        follower.flat_field = self.flat_field
+        if self.carried is not None:
+            kept = (_in_rows(piece, follower.first_line, self.end) for piece in self.carried)
+            follower.carried = [piece for piece in kept if len(piece)]
         if self.encoder is not None:
             follower.encoder = np.full(rows, NO_TICK)
             follower.encoder[:shared] = self.encoder[rows - shared :]
@@ -86,7 +110,18 @@ class Canvas:
             acquired_ns=self.acquired_ns,
             encoder=self._encoder_range(),
             stamps={"acquire": self.acquired_ns},
+            flags=self.flags,
+            flat_field=self.flat_field,
+            camera_lines=None if self.carried is None else self.lines(0),
         )
+
+    def lines(self, row: int) -> tuple[Interval, ...]:
+        """The camera lines that the valid rows from ``row`` on stand for."""
+        first = self.first_line + row
+        if self.carried is None:
+            return tuple(Interval(first + r.first, r.count) for r in true_runs(self.valid[row:]))
+        pieces = [_in_rows(piece, first, self.end) for piece in self.carried]
+        return carried_lines(np.concatenate(pieces)) if pieces else ()
 
     def copy(self) -> Canvas:
         """A canvas of its own with the same rows."""
@@ -97,3 +132,9 @@ class Canvas:
             return None
         ticks = self.encoder[self.valid & (self.encoder != NO_TICK)]
         return (int(ticks[0]), int(ticks[-1])) if ticks.size else None
+
+
+def _in_rows(carried: npt.NDArray[np.int64], first: int, end: int) -> npt.NDArray[np.int64]:
+    """The runs whose row lies from ``first`` to ``end`` (exclusive)."""
+    low, high = np.searchsorted(carried[:, 2], (first, end))
+    return carried[low:high]

@@ -3,6 +3,9 @@
 Frame k holds lines ``origin + k·(lines - overlap)`` and the ``lines - 1`` that follow; the origin
 is the first line seen. How the camera cuts its lines into blocks has no influence. A row whose line
 was lost, or never came, is not valid and zero; a frame without any new valid row is not made.
+
+Where encoder resampling made rows of the lines, all of this holds for rows; the camera lines that
+they carry travel with them.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from linescan.records import Cause, Frame, Interval, LineBlock, Loss, true_runs
+from linescan.records import Cause, Frame, LineBlock, Loss
 from linescan.stages import FoldStage
 from linescan.stitching.canvas import Canvas
 
@@ -55,7 +58,7 @@ class Stitch(FoldStage[LineBlock, Frame, StitcherState]):
 
     def process(self, item: LineBlock) -> Iterator[Frame | Loss]:
         """Fill rows and give the frames that become full."""
-        (lines,) = item.lines()
+        lines = item.rows()
         if self._canvas is not None and not self._canvas.fits(item):
             log.warning("line %d: the image format changed; a new frame begins", lines.first)
             yield from self._close(pad=True)
@@ -75,7 +78,8 @@ class Stitch(FoldStage[LineBlock, Frame, StitcherState]):
 
     def skip(self, loss: Loss) -> Iterator[Frame | Loss]:
         """Leave the lost lines' rows not valid; frames that nothing else can fill are given."""
-        if self._canvas is not None:
+        # Where rows are not camera lines, the rows that follow tell how many are missing.
+        if self._canvas is not None and self._canvas.carried is None:
             yield from self._advance(max(loss.first_line + loss.count, self._next_line))
         yield loss
 
@@ -137,6 +141,5 @@ class Stitch(FoldStage[LineBlock, Frame, StitcherState]):
 
     def _drop(self, canvas: Canvas) -> Iterator[Loss]:
         shared = self._shared(canvas)
-        for run in true_runs(canvas.valid[shared:]):
-            lost = Interval(canvas.first_line + shared + run.first, run.count)
+        for lost in canvas.lines(shared):
             yield Loss(lost.first, lost.count, Cause.PARTIAL_FRAME)

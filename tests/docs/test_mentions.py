@@ -32,7 +32,7 @@ def schema_keys() -> set[str]:
     def walk_keys(model: dict[str, Any], prefix: str) -> Iterator[str]:
         for key, field in model["properties"].items():
             yield f"{prefix}{key}"
-            for choice in (field, *field.get("oneOf", ())):
+            for choice in (field, *field.get("oneOf", ()), *field.get("anyOf", ())):
                 if "$ref" in choice:
                     part = schema["$defs"][choice["$ref"].rpartition("/")[2]]
                     yield from walk_keys(part, f"{prefix}{key}.")

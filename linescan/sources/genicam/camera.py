@@ -1,16 +1,12 @@
-"""The parent's side of a camera: starts its process, takes its blocks, ends it for sure."""
+"""The parent's side of a camera: its lines in order, whatever befalls the process behind them."""
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import signal
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing import connection
-from multiprocessing.process import BaseProcess
-from typing import Any
 
 import numpy as np
 
@@ -18,30 +14,32 @@ from linescan.config import GenicamSource
 from linescan.errors import SourceError, install_hint
 from linescan.records import Interval, LineBlock, Loss
 from linescan.sources.base import SourceInfo
-from linescan.sources.genicam.messages import Delivered, Ended, Failed, Opened, Start, Stop
+from linescan.sources.genicam.clock import HostClock
+from linescan.sources.genicam.messages import Block, Ended, Failed, Handed, Opened
+from linescan.sources.genicam.numbering import LineNumbers, Placed
+from linescan.sources.genicam.process import CameraProcess
 from linescan.sources.genicam.ring import Ring, slots_for
 
-OPEN_S = 60.0
-"""Time for a camera to open; some take half a minute after a reset."""
-END_S = 5.0
-"""Time for the camera's process to end before it is killed."""
 _LOOK_S = 0.1
+JITTER = 0.25
+"""Part of a pause that is left to chance, so that cameras on one switch do not retry in step."""
 
 _log = logging.getLogger(__name__)
 
 
 class GenicamCamera:
-    """A camera, acquired in a process of its own; one process for the life of this object."""
+    """A camera, acquired in a process of its own, which is replaced as often as need be."""
 
     def __init__(self, section: GenicamSource) -> None:
         self._section = section
         self._stopped = threading.Event()
-        self._process: BaseProcess | None = None
-        self._child: connection.Connection | None = None
-        self._free: Any = None
+        self._process: CameraProcess | None = None
         self._ring: Ring | None = None
         self._opened: Opened | None = None
+        self._numbers: LineNumbers | None = None
+        self._clock = HostClock()
         self._captured: Callable[[Iterable[Interval]], None] = lambda _: None
+        self._failures = 0
 
     @property
     def description(self) -> SourceInfo:
@@ -57,6 +55,11 @@ class GenicamCamera:
             along_mm=pitch.along_mm,
         )
 
+    @property
+    def pid(self) -> int | None:
+        """Number of the camera's process, while there is one."""
+        return None if self._process is None else self._process.pid
+
     def open(self, captured: Callable[[Iterable[Interval]], None]) -> None:
         """Start the camera's process; it opens and configures the camera.
 
@@ -64,13 +67,23 @@ class GenicamCamera:
             SourceError: the producer or the camera cannot be had, or does not take a setting.
         """
         if not self._section.producer.is_file():
-            raise SourceError(f"{self._section.producer}: no such GenTL producer (.cti) file")
+            raise SourceError(
+                f"{self._section.producer}: no such GenTL producer (.cti) file; set "
+                "'source.producer' to the one that your camera's vendor installed"
+            )
         _check_harvesters()
         self._captured = captured
         try:
-            self._launch()
-            self._opened = self._wait_until_open()
-            self._make_ring(self._opened)
+            self._opened = opened = self._launch()
+            size = opened.height * opened.width * np.dtype(opened.dtype).itemsize
+            slots = slots_for(size, self._section.ring_blocks)
+            self._ring = Ring(slots, opened.height, opened.width, opened.dtype)
+            self._numbers = LineNumbers(
+                opened.height,
+                opened.line_rate_hz,
+                triggered=bool(opened.triggered),
+                best=self._section.numbering,
+            )
         except BaseException:
             self.close()
             raise
@@ -79,25 +92,23 @@ class GenicamCamera:
         """Blocks and losses in order, from now until ``stop``; see ``Source.items``.
 
         Raises:
-            SourceError: the camera or its process is lost.
+            SourceError: the camera is lost, and was not to be had again within the attempts that
+                the configuration allows.
         """
         self._is_open()
-        ring = self._ring
-        if ring is None:
-            return
-        self._send(Start(ring.name, ring.slots))
         while not self._stopped.is_set():
-            message = self._receive(_LOOK_S)
-            if message is None:
-                continue
-            yield from self._losses(message)
-            if isinstance(message, Ended):
-                return
-            if isinstance(message, Failed):
-                raise SourceError(message.why)
-            if isinstance(message, Delivered):
-                self._captured([Interval(message.first_line, message.valid_rows)])
-                yield self._take(message, ring)
+            try:
+                yield from self._stream()
+            except SourceError as error:
+                self._end_process()
+                if self._stopped.is_set():
+                    break
+                self._failures += 1
+                self._pause_or_give_up(error)
+        if self._numbers is not None:
+            for loss in self._numbers.finish():
+                self._captured(loss.lines())
+                yield loss
 
     def stop(self) -> None:
         """End ``items`` soon."""
@@ -106,107 +117,118 @@ class GenicamCamera:
     def close(self) -> None:
         """End the camera's process, if need be by force, and release its memory."""
         self._stopped.set()
-        if self._process is not None:
-            self._send(Stop())
-            self._process.join(END_S)
-            if self._process.is_alive():
-                self._process.kill()
-                self._process.join()
-            self._process.close()
-            self._process = None
-        if self._child is not None:
-            self._child.close()
-            self._child = None
+        self._end_process()
         if self._ring is not None:
             self._ring.close()
             self._ring = None
 
-    def _launch(self) -> None:
-        from linescan.sources.genicam import child
-
-        # Spawned, not forked: a vendor's library must not inherit our threads and sockets.
-        spawn = multiprocessing.get_context("spawn")
-        self._free = spawn.Semaphore(0)
-        self._child, theirs = spawn.Pipe()
-        self._process = spawn.Process(
-            target=child.main,
-            args=(self._section, theirs, self._free),
-            name="linescan-camera",
-            daemon=True,
-        )
-        self._process.start()
-        theirs.close()
-
-    def _make_ring(self, opened: Opened) -> None:
-        slots = slots_for(opened.height * opened.width * np.dtype(opened.dtype).itemsize)
-        self._ring = Ring(slots, opened.height, opened.width, opened.dtype)
-        for _ in range(slots):
-            self._free.release()
-
-    def _wait_until_open(self) -> Opened:
-        deadline = time.monotonic() + OPEN_S
-        while time.monotonic() < deadline:
-            message = self._receive(_LOOK_S)
-            if isinstance(message, Opened):
-                for note in message.notes:
-                    _log.warning("%s", note)
-                return message
-            if isinstance(message, Failed):
-                raise SourceError(message.why)
-            if self._stopped.is_set():
-                raise SourceError("stopped while the camera was opened")
-        raise SourceError(
-            f"{self._section.producer}: the camera did not open within {OPEN_S:g} s; is it "
-            "switched on and free?"
-        )
-
-    def _receive(self, timeout_s: float) -> Any | None:
-        """The next message of the child, or None if none came in time.
+    def _launch(self) -> Opened:
+        """A new process with the camera open.
 
         Raises:
-            SourceError: the child is gone.
+            SourceError: the camera cannot be had.
         """
-        if self._child is None or self._process is None:
-            raise SourceError("the camera is closed")
-        try:
-            connection.wait([self._child, self._process.sentinel], timeout_s)
-            if self._child.poll():
-                return self._child.recv()
-        except (EOFError, OSError):
-            self._process.join(END_S)
-        if self._stopped.is_set() or self._process.is_alive():
-            return None
-        raise SourceError(f"the camera's process ended unexpectedly ({self._exit()})")
+        self._process = CameraProcess(self._section)
+        opened = self._process.wait_until_open(self._stopped.is_set)
+        for note in opened.notes:
+            _log.warning("%s", note)
+        return opened
 
-    def _exit(self) -> str:
-        code = self._process.exitcode if self._process is not None else None
-        if code is not None and code < 0:
-            return f"killed by {signal.Signals(-code).name}"
-        return f"exit code {code}"
+    def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
+            if self._ring is not None:
+                self._ring.reclaim()
 
-    def _losses(self, message: Any) -> Iterator[Loss]:
-        for loss in getattr(message, "losses", ()):
+    def _stream(self) -> Iterator[LineBlock | Loss]:
+        """What one process gives; ends with the process, or when asked to stop.
+
+        Raises:
+            SourceError: it failed.
+        """
+        ring, numbers = self._ring, self._numbers
+        if ring is None or numbers is None:
+            return
+        if self._process is None:
+            self._check_same(self._launch())
+            numbers.reconnect()
+            self._clock.restart()
+        process = self._process
+        if process is None:
+            return
+        process.start(ring)
+        while not self._stopped.is_set():
+            message = process.receive(_LOOK_S)
+            if isinstance(message, Block):
+                yield from self._items_of(message, numbers.place(message), ring)
+            elif isinstance(message, Failed):
+                raise SourceError(message.why)
+            elif isinstance(message, Ended):
+                why = message.recycle or "it was asked to end"
+                _log.warning("the camera's process is replaced: %s", why)
+                self._end_process()
+                return
+
+    def _items_of(
+        self, message: Block, placed: Placed | None, ring: Ring
+    ) -> Iterator[LineBlock | Loss]:
+        if placed is None:
+            return
+        for loss in placed.losses:
             self._captured(loss.lines())
             yield loss
-
-    def _take(self, message: Delivered, ring: Ring) -> LineBlock:
-        """Copy a block out of the ring and free its slot."""
-        pixels = ring.slot(message.slot)[: message.rows].copy()
-        self._free.release()
-        return LineBlock(
+        seen = message.evidence
+        if message.handed is not Handed.WHOLE or message.slot is None or seen is None:
+            return
+        self._failures = 0
+        pixels = ring.lend(message.slot, seen.rows)
+        self._captured([Interval(placed.first_line, seen.rows)])
+        device_ns, exposed = seen.device_ns, None
+        if device_ns is not None:
+            exposed = self._clock.to_host(device_ns, seen.host_ns)
+        yield LineBlock(
             pixels,
-            message.first_line,
-            message.valid_rows,
-            message.host_time_ns,
-            message.device_time_ns,
+            placed.first_line,
+            seen.rows,
+            seen.host_ns,
+            device_ns,
+            encoder=message.encoder,
+            flags=placed.flags,
+            exposed_ns=exposed,
         )
 
-    def _send(self, message: object) -> None:
-        try:
-            if self._child is not None:
-                self._child.send(message)
-        except OSError:
-            return  # the child is gone; _receive says so
+    def _pause_or_give_up(self, error: SourceError) -> None:
+        """Wait before the next attempt, longer each time.
+
+        Raises:
+            SourceError: that was the last one.
+        """
+        limits = self._section.supervision
+        if limits.attempts is not None and self._failures > limits.attempts:
+            raise error
+        pause = limits.first_retry_s * 2.0 ** min(self._failures - 1, 30)
+        pause = min(pause, limits.longest_retry_s) * random.uniform(1 - JITTER, 1 + JITTER)
+        _log.warning("%s; trying again in %.1f s (attempt %d)", error, pause, self._failures)
+        end = time.monotonic() + pause
+        while time.monotonic() < end and not self._stopped.wait(min(_LOOK_S, pause)):
+            pass
+
+    def _check_same(self, opened: Opened) -> None:
+        """Refuse a camera that came back otherwise: the stages behind are set up for its lines.
+
+        Raises:
+            SourceError: width, height or pixels are not what they were.
+        """
+        before = self._is_open()
+        for what in ("width", "height", "pixel_format"):
+            was, now = getattr(before, what), getattr(opened, what)
+            if was != now:
+                raise SourceError(
+                    f"{opened.name}: the camera came back with {what} {now} instead of {was}; set "
+                    "it back, or start the run again"
+                )
+        self._opened = opened
 
     def _is_open(self) -> Opened:
         if self._opened is None:

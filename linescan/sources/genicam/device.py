@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 from pathlib import Path
 from typing import Any
 
 from linescan.config import Device, GenicamSource
 from linescan.errors import SourceError
-from linescan.sources.genicam.features import line_rate, one_line, put, put_line_rate
-from linescan.sources.genicam.messages import Opened
+from linescan.sources.genicam.aliases import ENCODER_VALUE
+from linescan.sources.genicam.chunks import ChunkReader
+from linescan.sources.genicam.configure import configure
+from linescan.sources.genicam.features import get, one_line
 
 OPEN_READWRITE = 5
 """GenTL's DEVICE_ACCESS_STATUS of a device that is open in this process."""
@@ -29,6 +30,8 @@ class CameraDevice:
 
     Attributes:
         opened: its name and the shape of its blocks.
+        node_map: its features.
+        chunks: reads what comes with a block.
         incomplete: blocks that arrived incomplete so far.
     """
 
@@ -43,8 +46,9 @@ class CameraDevice:
         self._acquirer: Any = None
         try:
             self._acquirer, name = take_device(self._harvester, section)
-            node_map = self._acquirer.remote_device.node_map
-            self.opened = _configure(node_map, section, name)
+            self.node_map = self._acquirer.remote_device.node_map
+            self.opened = configure(self.node_map, section, name)
+            self.chunks = ChunkReader(self.node_map, every_line=section.chunks.encoder == "lines")
             self._acquirer.num_buffers = max(section.buffers, self._acquirer.min_num_buffers)
             self._acquirer.timeout_period_on_update_event_data_call = 0
             event = self._acquirer.Events.INCOMPLETE_BUFFER
@@ -67,8 +71,29 @@ class CameraDevice:
             raise SourceError(f"the camera does not start: {one_line(error)}") from error
 
     def fetch(self) -> Any | None:
-        """The next complete buffer, at once, or None; ``queue`` it when its pixels are copied."""
-        return self._acquirer.try_fetch(timeout=_NO_WAIT_S)
+        """The next complete raw buffer, at once, or None; ``queue`` it when it is copied.
+
+        Harvesters queues an incomplete one by itself; ``incomplete`` counts it.
+        """
+        return self._acquirer.try_fetch(timeout=_NO_WAIT_S, is_raw=True)
+
+    def queue(self, buffer: Any) -> None:
+        """Give a buffer back to the producer."""
+        buffer.parent.queue_buffer(buffer)
+
+    @property
+    def waiting(self) -> int | None:
+        """Blocks that wait to be fetched; None where the producer does not say."""
+        try:
+            return int(self._acquirer.data_streams[0].num_awaiting_delivery)
+        except Exception:  # noqa: BLE001 - not implemented by the producer
+            return None
+
+    @property
+    def encoder(self) -> int | None:
+        """The encoder's position now; None where the camera does not say."""
+        value = get(self.node_map, ENCODER_VALUE)
+        return int(value) if isinstance(value, (int, float)) else None
 
     @property
     def under_runs(self) -> int:
@@ -108,7 +133,7 @@ def _counter(device: CameraDevice) -> Any:
     """A callback that counts; Harvesters takes no plain functions."""
     from harvesters.core import Callback
 
-    def emit(*_: Any) -> None:
+    def emit(*_: Any, **__: Any) -> None:
         device.incomplete += 1
 
     return type("Counter", (Callback,), {"emit": emit})()
@@ -152,24 +177,31 @@ def take_device(harvester: Any, section: GenicamSource) -> tuple[Any, str]:
 
     infos = list(harvester.device_info_list)
     if not infos:
-        raise SourceError(f"no camera found through {section.producer}")
+        raise SourceError(
+            f"no camera found through {section.producer}; is one connected, switched on, and "
+            "reachable from this machine?"
+        )
     wanted = section.device
     matching = [info for info in infos if _matches(info, wanted)]
     if wanted.index >= len(matching):
         asked = ", ".join(f"{k} {v}" for k, v in wanted.model_dump(exclude_none=True).items())
-        there = "; ".join(_name(info) for info in infos)
+        there = "; ".join(name_of_device(info) for info in infos)
         raise SourceError(f"no camera with {asked}; there are: {there}")
     info = matching[wanted.index]
     try:
-        return harvester.create(infos.index(info)), _name(info)
+        return harvester.create(infos.index(info)), name_of_device(info)
     except (
         gentl.ResourceInUseException,
         gentl.AccessDeniedException,
         gentl.BusyException,
     ) as error:
-        raise SourceError(f"{_name(info)}: another program uses this camera") from error
+        raise SourceError(
+            f"{name_of_device(info)}: another program uses this camera; close it and try again"
+        ) from error
     except gentl.GenericException as error:
-        raise SourceError(f"{_name(info)}: it cannot be opened: {one_line(error)}") from error
+        raise SourceError(
+            f"{name_of_device(info)}: it cannot be opened: {one_line(error)}"
+        ) from error
 
 
 def _matches(info: Any, wanted: Device) -> bool:
@@ -178,62 +210,21 @@ def _matches(info: Any, wanted: Device) -> bool:
         (wanted.model, "model"),
         (wanted.user_name, "user_defined_name"),
     )
-    return all(value is None or _property(info, name) == value for value, name in pairs)
+    return all(value is None or device_property(info, name) == value for value, name in pairs)
 
 
-def _property(info: Any, name: str) -> str:
+def device_property(info: Any, name: str) -> str:
+    """What a producer says of a camera; empty where it does not."""
     try:
         return str(getattr(info, name) or "")
     except Exception:  # noqa: BLE001 - a property that the producer does not have
         return ""
 
 
-def _name(info: Any) -> str:
-    vendor, model = _property(info, "vendor"), _property(info, "model")
-    return f"{vendor} {model}, serial {_property(info, 'serial_number') or '?'}".strip()
-
-
-def _configure(node_map: Any, section: GenicamSource, name: str) -> Opened:
-    notes: tuple[str, ...] = ()
-    if section.pixel_format is not None:
-        put(node_map, ("PixelFormat",), section.pixel_format)
-    elif not str(node_map.PixelFormat.value).startswith("Mono"):
-        notes = (f"{name}: pixel format {node_map.PixelFormat.value} becomes Mono8",)
-        put(node_map, ("PixelFormat",), "Mono8")
-    if section.width is not None:
-        put(node_map, ("Width",), section.width)
-    if section.block_lines is not None:
-        put(node_map, ("Height",), section.block_lines)
-    if section.line_rate_hz is not None:
-        put_line_rate(node_map, section.line_rate_hz)
-    bits = bits_of(str(node_map.PixelFormat.value))
-    height = int(node_map.Height.value)
-    if height < 1:
-        raise SourceError(f"{name}: the camera's Height is {height}; set 'block_lines'")
-    return Opened(
-        name=name,
-        width=int(node_map.Width.value),
-        height=height,
-        dtype="uint8" if bits == 8 else "uint16",
-        bits=bits,
-        line_rate_hz=line_rate(node_map),
-        notes=notes,
-    )
-
-
-def bits_of(pixel_format: str) -> int:
-    """Bits of a pixel value in a gray format such as Mono8 or Mono12p.
-
-    Raises:
-        SourceError: the format is not gray.
-    """
-    found = re.fullmatch(r"Mono(8|10|12|14|16)(p|Packed)?", pixel_format)
-    if found is None:
-        raise SourceError(
-            f"the camera's pixel format {pixel_format} is no gray format of 8 to 16 bits; "
-            "set 'pixel_format'"
-        )
-    return int(found[1])
+def name_of_device(info: Any) -> str:
+    """Vendor, model and serial number, for people."""
+    vendor, model = device_property(info, "vendor"), device_property(info, "model")
+    return f"{vendor} {model}, serial {device_property(info, 'serial_number') or '?'}".strip()
 
 
 @contextlib.contextmanager

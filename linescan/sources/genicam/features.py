@@ -1,15 +1,23 @@
-"""Setting a camera's features, with errors that say what the camera would take."""
+"""Reading and setting a camera's features, with errors that say what the camera would take."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from linescan.errors import SourceError
+from linescan.sources.genicam.aliases import IN_BASE_UNIT, Alias
 
-LINE_RATE = ("AcquisitionLineRate", "AcquisitionLineRateAbs", "LineRate")
-"""The standard's name first, then those of older cameras."""
-LINE_RATE_ENABLE = ("AcquisitionLineRateEnable",)
-_PER_HZ = {"khz": 1e-3, "mhz": 1e-6}
+READ_ONLY = 3
+"""GenApi's EAccessMode: NI 0, NA 1, WO 2, RO 3, RW 4."""
+KINDS = {
+    "IInteger": "a whole number",
+    "IFloat": "a number",
+    "IBoolean": "true or false",
+    "IString": "text",
+    "ICommand": "a command, run by true",
+    "IEnumeration": "one of its entries",
+}
 
 
 def find(node_map: Any, names: tuple[str, ...]) -> Any | None:
@@ -20,58 +28,80 @@ def find(node_map: Any, names: tuple[str, ...]) -> Any | None:
     return None
 
 
-def put(node_map: Any, names: tuple[str, ...], value: object) -> None:
-    """Set a feature, if it has another value.
+def kind_of(node: Any) -> str:
+    """GenApi's interface of a feature, such as IInteger."""
+    return type(node).__name__
+
+
+def put(node_map: Any, alias: Alias, value: object) -> None:
+    """Set a feature in the camera's own unit and type, if it has another value.
 
     Raises:
         SourceError: the camera has no such feature, or does not take the value.
     """
-    node = find(node_map, names)
+    node = find(node_map, alias.names)
     if node is None:
-        raise SourceError(f"the camera has no feature {' or '.join(names)}")
+        near = suggest(node_map, alias.names[0])
+        raise SourceError(f"the camera has no feature {' or '.join(alias.names)}{near}")
+    name = name_of(node, alias.names[0])
+    value = _typed(node, name, _in_own_unit(node, alias, value))
     from genicam import genapi
 
     try:
-        if node.value != value:
+        if kind_of(node) == "ICommand":
+            node.execute()
+        elif _readable(node) is None or node.value != value:
+            _check_range(node, name, value)
             node.value = value
-    except genapi.OutOfRangeException as error:
+    except (genapi.OutOfRangeException, genapi.InvalidArgumentException) as error:
         raise SourceError(
-            f"the camera's {names[0]} cannot be {value}: it takes {_range(node)}"
-        ) from error
-    except genapi.InvalidArgumentException as error:
-        raise SourceError(
-            f"the camera's {names[0]} cannot be {value}: it takes {_range(node)}"
+            f"the camera's {name} cannot be {value}: it takes {describe_range(node)}"
         ) from error
     except genapi.AccessException as error:
         raise SourceError(
-            f"the camera's {names[0]} cannot be set to {value}: it is read-only or locked"
+            f"the camera's {name} cannot be set to {value}: it is read-only, or locked by another "
+            "setting; see it with 'linescan camera features'"
         ) from error
     except genapi.GenericException as error:
-        raise SourceError(
-            f"the camera's {names[0]} cannot be {value}: {one_line(error)}"
-        ) from error
+        raise SourceError(f"the camera's {name} cannot be {value}: {one_line(error)}") from error
 
 
-def put_line_rate(node_map: Any, rate_hz: float) -> None:
-    """Set the line rate in the unit that the camera uses.
-
-    Raises:
-        SourceError: the camera has no line rate, or does not take this one.
-    """
-    if find(node_map, LINE_RATE_ENABLE) is not None:
-        put(node_map, LINE_RATE_ENABLE, value=True)
-    node = find(node_map, LINE_RATE)
-    value = rate_hz * _per_hz(node)
-    put(node_map, LINE_RATE, round(value) if _is_integer(node) else value)
+def get(node_map: Any, alias: Alias) -> Any | None:
+    """A feature's value in the alias's unit; None where the camera has none that can be read."""
+    node = find(node_map, alias.names)
+    value = None if node is None else _readable(node)
+    if value is None or alias.unit is None or not isinstance(value, (int, float)):
+        return value
+    return value * _per_own_unit(node)
 
 
-def line_rate(node_map: Any) -> float | None:
-    """The line rate in Hz that the camera is set to, where it says so."""
-    node = find(node_map, LINE_RATE)
-    try:
-        return None if node is None else float(node.value) / _per_hz(node) or None
-    except Exception:  # noqa: BLE001 - not readable now; it is for information only
-        return None
+def name_of(node: Any, otherwise: str = "?") -> str:
+    """A feature's name."""
+    with contextlib.suppress(Exception):
+        return str(node.node.name)
+    return otherwise
+
+
+def suggest(node_map: Any, name: str) -> str:
+    """A hint at features with a similar name."""
+    import difflib
+
+    names = [name_of(node, "") for node in getattr(node_map, "nodes", ())]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
+    return f"; there is {', '.join(near)}" if near else ""
+
+
+def describe_range(node: Any) -> str:
+    """What a feature takes now."""
+    with contextlib.suppress(Exception):
+        if choices := getattr(node, "symbolics", None):
+            return ", ".join(choices)
+    with contextlib.suppress(Exception):
+        step = getattr(node, "inc", 1) if kind_of(node) == "IInteger" else 1
+        unit = str(getattr(node, "unit", "") or "")
+        text = f"{node.min} to {node.max}" + (f" in steps of {step}" if step != 1 else "")
+        return f"{text} {unit}".strip()
+    return KINDS.get(kind_of(node), "other values")
 
 
 def one_line(error: BaseException) -> str:
@@ -80,17 +110,53 @@ def one_line(error: BaseException) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
-def _range(node: Any) -> str:
-    choices = getattr(node, "symbolics", None)
-    if choices:
-        return ", ".join(choices)
-    step = getattr(node, "inc", 1)
-    return f"{node.min} to {node.max}" + (f" in steps of {step}" if step != 1 else "")
+def _readable(node: Any) -> Any | None:
+    try:
+        return node.value
+    except Exception:  # noqa: BLE001 - not readable now
+        return None
 
 
-def _per_hz(node: Any) -> float:
-    return _PER_HZ.get(str(getattr(node, "unit", "")).strip().lower(), 1.0)
+def _check_range(node: Any, name: str, value: object) -> None:
+    """Refuse what is out of range: some cameras take the nearest without a word."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return
+    try:
+        low, high = node.min, node.max
+    except Exception:  # noqa: BLE001 - no limits to be had
+        return
+    if not low <= value <= high:
+        raise SourceError(f"the camera's {name} cannot be {value}: it takes {describe_range(node)}")
 
 
-def _is_integer(node: Any) -> bool:
-    return type(node).__name__ == "IInteger"
+def _typed(node: Any, name: str, value: object) -> object:
+    """The value as the feature's type.
+
+    Raises:
+        SourceError: it is of another kind.
+    """
+    kind = kind_of(node)
+    if kind == "IInteger" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return round(value)
+    if kind == "IFloat" and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if kind == "IBoolean" and isinstance(value, (bool, int)):
+        return bool(value)
+    if kind == "IEnumeration" and isinstance(value, bool):
+        return "On" if value else "Off"
+    if kind in ("IEnumeration", "IString"):
+        return str(value)
+    if kind in ("IInteger", "IFloat", "IBoolean") or (kind == "ICommand" and value is not True):
+        raise SourceError(f"the camera's {name} is {KINDS[kind]}; {value!r} is not")
+    return value
+
+
+def _in_own_unit(node: Any, alias: Alias, value: object) -> object:
+    if alias.unit is None or isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    return value / _per_own_unit(node)
+
+
+def _per_own_unit(node: Any) -> float:
+    """What one of the feature's own unit is in Hz, µs or µm."""
+    return IN_BASE_UNIT.get(str(getattr(node, "unit", "") or "").strip().lower(), 1.0)

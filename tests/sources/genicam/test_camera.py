@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,30 @@ import pytest
 from linescan.config import Device, GenicamSource
 from linescan.errors import SourceError
 from linescan.records import Cause, LineBlock, Loss
-from linescan.sources.genicam import GenicamCamera, ring
+from linescan.sources.genicam import GenicamCamera
 from tests.sources.helpers import Played
 
 PRODUCER = next(Path(str(genicam.__file__)).parent.rglob("*.cti"))
 
 
 def section(**settings: Any) -> GenicamSource:
-    standard = {"producer": PRODUCER, "width": 320, "block_lines": 120}
+    standard = {
+        "producer": PRODUCER,
+        "width": 320,
+        "block_lines": 120,
+        "supervision": {"first_retry_s": 0.01},
+    }
     return GenicamSource.model_validate(standard | settings)
 
 
 def pid_of(camera: GenicamCamera) -> int:
-    assert camera._process is not None
-    assert camera._process.pid is not None
-    return camera._process.pid
+    assert camera.pid is not None
+    return camera.pid
+
+
+def rings() -> int:
+    """Rings that this process has mapped."""
+    return Path("/proc/self/maps").read_text().count("linescan-ring")
 
 
 @pytest.fixture
@@ -67,14 +77,16 @@ def test_a_colour_camera_is_switched_to_gray_and_that_is_said(
 def test_the_process_and_its_memory_are_gone_after_close(camera: GenicamCamera) -> None:
     camera.open(lambda _: None)
     pid = pid_of(camera)
-    assert camera._ring is not None
-    name = camera._ring.name
-    next(camera.items())
+    block = next(camera.items())
+    assert isinstance(block, LineBlock)
+    kept = block.pixels.copy()
+    assert rings() == 1
     camera.close()
     camera.close()
     assert not psutil.pid_exists(pid)
-    with pytest.raises(FileNotFoundError):
-        ring.Ring(1, 1, 1, "uint8", name=name)
+    assert (block.pixels == kept).all(), "what is still held stays readable"
+    del block
+    assert rings() == 0
 
 
 @pytest.mark.parametrize(
@@ -102,7 +114,10 @@ def test_the_device_that_is_asked_for(device: Device, serial: str) -> None:
         ({"device": Device(index=3)}, "no camera with index 3; there are: "),
         ({"width": 5000}, "Width cannot be 5000: it takes 100 to 800"),
         ({"block_lines": 7}, "Height cannot be 7: it takes 100 to 800"),
-        ({"pixel_format": "Mono12"}, "PixelFormat cannot be Mono12: it takes RGBa8, Mono8"),
+        (
+            {"pixel_format": "Mono12"},
+            "'source.pixel_format': the camera's PixelFormat cannot be Mono12: it takes RGBa8",
+        ),
         ({"line_rate_hz": 5000.0}, "the camera has no feature AcquisitionLineRate or"),
     ],
 )
@@ -147,67 +162,112 @@ harvester.reset()
     assert "serial 0: another program uses this camera" in done.stdout
 
 
-def test_a_killed_process_is_an_error_and_nothing_is_left(camera: GenicamCamera) -> None:
-    camera.open(lambda _: None)
-    items = camera.items()
-    assert isinstance(next(items), LineBlock)
-    pid = pid_of(camera)
-    os.kill(pid, signal.SIGKILL)
-    with pytest.raises(SourceError, match=r"ended unexpectedly \(killed by SIGKILL\)"):
-        for _ in items:
-            pass
-    camera.close()
-    assert not psutil.pid_exists(pid)
-
-
-def test_a_process_killed_before_it_starts_is_an_error(camera: GenicamCamera) -> None:
-    camera.open(lambda _: None)
-    os.kill(pid_of(camera), signal.SIGKILL)
-    with pytest.raises(SourceError, match="killed by SIGKILL"):
-        list(camera.items())
-
-
-def test_ctrl_c_does_not_reach_the_camera_and_sigterm_ends_it_cleanly(
+def test_a_killed_process_is_replaced_and_the_lines_between_are_lost(
     camera: GenicamCamera,
 ) -> None:
     camera.open(lambda _: None)
     items = camera.items()
-    next(items)
-    os.kill(pid_of(camera), signal.SIGINT)
-    assert isinstance(next(items), LineBlock)
-    assert isinstance(next(items), LineBlock)
-    os.kill(pid_of(camera), signal.SIGTERM)
-    list(items)  # ends by itself, without an error
-    assert camera._process is not None
-    camera._process.join(10)
-    assert camera._process.exitcode == 0
+    pids = set()
+    for _ in range(2):
+        given = [next(items) for _ in range(12)]  # long enough to know how fast lines come
+        pids.add(pid_of(camera))
+        os.kill(pid_of(camera), signal.SIGKILL)
+        while not isinstance(given[-1], Loss):
+            given.append(next(items))
+        loss = given[-1]
+        assert loss.cause is Cause.RECONNECT
+        assert loss.estimated, "this camera has no counter that goes on"
+        assert loss.first_line == given[-2].lines()[0].end
+        after = next(items)
+        assert isinstance(after, LineBlock)
+        assert after.first_line == loss.lines()[0].end
+    assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def test_a_slow_consumer_loses_lines_and_every_one_is_counted(
-    camera: GenicamCamera, monkeypatch: pytest.MonkeyPatch
+def test_the_run_ends_where_attempts_are_limited() -> None:
+    camera = GenicamCamera(section(supervision={"attempts": 0}))
+    try:
+        camera.open(lambda _: None)
+        os.kill(pid_of(camera), signal.SIGKILL)
+        with pytest.raises(SourceError, match=r"ended unexpectedly \(killed by SIGKILL\)"):
+            list(camera.items())
+    finally:
+        camera.close()
+
+
+def test_a_hung_process_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    camera = GenicamCamera(section(supervision={"hang_s": 0.5, "first_retry_s": 0.01}))
+    try:
+        camera.open(lambda _: None)
+        items = camera.items()
+        next(items)
+        hung = pid_of(camera)
+        os.kill(hung, signal.SIGSTOP)
+        while pid_of(camera) == hung:
+            next(items)
+        assert not psutil.pid_exists(hung)
+        assert "no sign of life for 0.5 s" in caplog.text
+    finally:
+        camera.close()
+
+
+def test_ctrl_c_does_not_reach_the_camera_and_sigterm_replaces_it(
+    camera: GenicamCamera, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ring, "RING_BYTES", 3 * 320 * 120)
     camera.open(lambda _: None)
-    assert camera._ring is not None
-    assert camera._ring.slots == 3
-    given: list[LineBlock | Loss] = []
-    for item in camera.items():
-        given.append(item)
-        losses = [i for i in given if isinstance(i, Loss)]
-        if losses and isinstance(item, LineBlock):
-            break
-        if len(given) == 1:
-            deadline = time.monotonic() + 30
-            while camera._free.get_value() > 0 and time.monotonic() < deadline:
-                time.sleep(0.01)  # until the ring is full
-            time.sleep(0.3)  # some blocks more
-        assert len(given) < 100
+    items = camera.items()
+    next(items)
+    first = pid_of(camera)
+    os.kill(first, signal.SIGINT)
+    for _ in range(3):
+        next(items)
+    assert pid_of(camera) == first
+    os.kill(first, signal.SIGTERM)
+    while pid_of(camera) == first:
+        next(items)
+    assert "it was asked to end" in caplog.text
+
+
+@pytest.mark.parametrize("overflow", ["drop", "wait"])
+def test_a_slow_consumer_loses_lines_and_every_one_is_counted(overflow: str) -> None:
+    camera = GenicamCamera(section(ring_blocks=3, ring_overflow=overflow, buffers=4))
+    captured: list[Any] = []
+    try:
+        camera.open(captured.extend)
+        ring = camera._ring
+        assert ring is not None
+        assert ring.slots == 3
+        given: list[LineBlock | Loss] = []
+        for item in camera.items():
+            given.append(item)
+            if len(given) == 1:
+                deadline = time.monotonic() + 30
+                while ring.free_slots and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                time.sleep(1.0)  # 20 blocks more
+            if isinstance(item, LineBlock) and item.first_line > 20 * 120:
+                break
+            if isinstance(item, LineBlock):
+                del given[-1]
+                given.append(replace(item, pixels=item.pixels.copy()))
+                item = given[-1]
+            assert len(given) < 100
+        del item
+    finally:
+        camera.close()
     at = 0
-    for item in given:
-        (lines,) = item.lines()
+    for entry in given:
+        (lines,) = entry.lines()
         assert lines.first == at
         at = lines.end
-    assert {loss.cause for loss in losses} == {Cause.UNDER_RUN}
+    assert sum(lines.count for lines in captured) == at
+    losses = [entry for entry in given if isinstance(entry, Loss)]
+    causes = {loss.cause for loss in losses}
+    assert losses
+    if overflow == "drop":
+        assert causes == {Cause.RING_OVERFLOW}
+    else:
+        assert causes <= {Cause.UNDER_RUN, Cause.CAMERA_GAP}
 
 
 def test_a_dead_parent_leaves_no_process() -> None:
@@ -220,7 +280,7 @@ if __name__ == "__main__":
     camera = GenicamCamera(GenicamSource(producer=Path({str(PRODUCER)!r}), width=320))
     camera.open(lambda _: None)
     next(camera.items())
-    print(camera._process.pid, flush=True)
+    print(camera.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run(
