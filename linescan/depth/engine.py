@@ -66,7 +66,7 @@ def open_engine(
         flags = cpu_flags()
         if flags is not None and flags.isdisjoint(VNNI):
             log.warning(
-                "this CPU has no int8 arithmetic (VNNI): '%s' is slow on it, and sums may saturate; "
+                "this CPU has no int8 arithmetic (VNNI): '%s' is slow on it, sums may saturate; "
                 "use the original",
                 card.name,
             )
