@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Started in the background, a shell has us ignore Ctrl-C, and our children with us.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 MAY_BE_SKIPPED = ("LINESCAN_REAL_DATA", "LINESCAN_WEIGHTS", "needs /dev/full")
 """A test may be skipped in CI only if its reason names one of these."""

@@ -13,12 +13,15 @@ from linescan.depth.candidates import BACKENDS, REFERENCE, Candidate, candidates
 from linescan.depth.card import ModelCard, read_card
 from linescan.depth.choice import Chooser
 from linescan.depth.fallback import FallbackEngine
+from linescan.depth.machine import cpu_flags
 from linescan.errors import ModelError
 
 __all__ = ["REFERENCE", "Candidate", "Engine", "candidates", "open_engine"]
 
 log = logging.getLogger(__name__)
 
+VNNI = ("avx512_vnni", "avx_vnni")
+"""Flags of x86 CPUs that add products of bytes without saturating in between."""
 INT8_TOLERANCE = 0.1
 """Of the gate for an int8 file, where the given one is smaller. Engines round its numbers to other
 bytes, so that they differ from each other by more than each does from the original; how far that is
@@ -60,6 +63,13 @@ def open_engine(
     setup = Setup(card.resolve_size(size), _threads(threads))
     if card.precision == "int8":
         log.warning("%s", _quantised(card))
+        flags = cpu_flags()
+        if flags is not None and flags.isdisjoint(VNNI):
+            log.warning(
+                "this CPU has no int8 arithmetic (VNNI): '%s' is slow on it, sums may saturate; "
+                "use the original",
+                card.name,
+            )
         tolerance = max(tolerance, INT8_TOLERANCE)
     if card.precision != "fp32":
         log.info(

@@ -182,18 +182,20 @@ def _frame_shape(config: Config, info: SourceInfo) -> tuple[int, int]:
 
 
 def _message_bytes(config: Config, info: SourceInfo, stages: Sequence[Stage[Any, Any]]) -> int:
-    """Size of the arrays that the inspection of a whole frame is published with."""
-    rows, _ = _frame_shape(config, info)
-    size = rows * info.width * np.dtype(info.dtype).itemsize
+    """Size of what a whole frame is published with: an inspection's arrays; pixels without depth.
+
+    Images are larger, but few fetch them: they are held by what they are, in bytes.
+    """
     if not config.depth.enabled:
-        return size
+        rows, _ = _frame_shape(config, info)
+        return rows * info.width * np.dtype(info.dtype).itemsize
     from linescan.depth.resize import Resize
 
     (resize,) = [stage for stage in stages if isinstance(stage, Resize)]
     each = np.dtype(np.float32).itemsize  # depth
     if config.segmentation.enabled:
         each += np.dtype(np.uint16).itemsize  # labels
-    return size + math.prod(resize.canvas) * each
+    return math.prod(resize.canvas) * each
 
 
 def _delivery(config: Config, ledger: Ledger, message_bytes: int) -> Publish | Deliver:

@@ -57,7 +57,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         camera: name of the camera in topics.
         ledger: the account of lines; this stage alone tells it what became of them.
         settings: a summary of the configuration for the ``start`` event.
-        message_bytes: size of a frame with its depth and labels; subscribers' queues are sized by
+        message_bytes: size of an inspection's arrays; subscribers' queues are sized by
             it.
 
     Raises:

@@ -114,8 +114,17 @@ def test_candidates_follow_from_the_card(
     assert [each.name for each in candidates(card)] == names.split()
 
 
-def test_a_quantised_file_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("flag", "saturates"), [("avx_vnni", False), ("avx2", True)])
+def test_a_quantised_file_is_warned_of(
+    flag: str,
+    saturates: bool,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("linescan.depth.engine.cpu_flags", lambda: frozenset({flag}))
     metadata = {**METADATA, "precision": "int8"}
     open_engine(write_model(tmp_path / "q.onnx", metadata=metadata), cache=tmp_path)
-    (record,) = [r for r in caplog.records if "int8" in r.getMessage()]
-    assert record.levelno == logging.WARNING
+    warned = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert sum("is quantised to int8" in each for each in warned) == 1
+    assert sum("sums may saturate" in each for each in warned) == saturates
