@@ -42,6 +42,7 @@ def main(section: GenicamSource, parent: Connection) -> None:
     logging.getLogger("harvesters").setLevel(logging.CRITICAL)
     signal.alarm(OPEN_S)
     orders = _Orders(parent)
+    orders.take_signals()
     try:
         device = CameraDevice(section)
     except SourceError as error:
@@ -50,7 +51,7 @@ def main(section: GenicamSource, parent: Connection) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
         _send(parent, Failed(f"{section.producer}: the camera cannot be opened: {one_line(error)}"))
         return
-    # Opening a camera installs Harvesters' own handler, which would hide Ctrl-C and leave a mess.
+    # Opening a camera has installed Harvesters' own handler, which would leave a mess at Ctrl-C.
     orders.take_signals()
     try:
         _send(parent, device.opened)
