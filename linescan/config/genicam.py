@@ -19,7 +19,8 @@ def named(path: object) -> object:
 
 Preset = Literal["mixed", "parts", "surface", "print"]
 FilePath = Annotated[Path, BeforeValidator(named)]
-Feature = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+FEATURE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+Feature = Annotated[str, Field(pattern=FEATURE)]
 """A feature's name."""
 PixelFormat = Literal[
     "Mono8", "Mono10", "Mono10p", "Mono10Packed", "Mono12", "Mono12p", "Mono12Packed", "Mono14",

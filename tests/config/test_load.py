@@ -124,6 +124,18 @@ def test_each_number_has_bounds(text: str, expected: str) -> None:
         ("{type: images, path: ''}", "'source.path': expected a path, got ''"),
         ("{type: genicam, producer: ' '}", "'source.producer': expected a path, got ' '"),
         ("{type: genicam, producer: a, line_rate_hz: .inf}", "'source.line_rate_hz': expected a f"),
+        (
+            "{type: genicam, producer: a, features: {'no name': 1}}",
+            "'source.features': expected names of features, such as GammaEnable",
+        ),
+        (
+            "{type: genicam, producer: a, features: {Gamma: [1]}}",
+            "'source.features': expected true or false or a whole number or a number or text",
+        ),
+        (
+            "{type: genicam, producer: a, trigger: {mode: sometimes}}",
+            "'source.trigger.mode': expected 'free_run', 'encoder' or 'external'",
+        ),
     ],
 )
 def test_each_value_of_a_source_has_bounds(source: str, expected: str, tmp_path: Path) -> None:

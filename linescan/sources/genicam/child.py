@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import select
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -21,6 +23,8 @@ from linescan.sources.genicam.watch import Watch
 
 POLL_S = 0.0003
 """Pause between polls that found nothing; Python's interpreter lock is free meanwhile."""
+WAIT_MS = 100
+"""Time between signs of life while the parent does not listen."""
 OPEN_S = 120
 """Time for a camera to open, or to close, before the kernel ends the process."""
 
@@ -38,6 +42,7 @@ def main(section: GenicamSource, parent: Connection) -> None:
     logging.getLogger("harvesters").setLevel(logging.CRITICAL)
     signal.alarm(OPEN_S)
     orders = _Orders(parent)
+    orders.take_signals()
     try:
         device = CameraDevice(section)
     except SourceError as error:
@@ -46,7 +51,7 @@ def main(section: GenicamSource, parent: Connection) -> None:
     except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
         _send(parent, Failed(f"{section.producer}: the camera cannot be opened: {one_line(error)}"))
         return
-    # Opening a camera installs Harvesters' own handler, which would hide Ctrl-C and leave a mess.
+    # Opening a camera has installed Harvesters' own handler, which would leave a mess at Ctrl-C.
     orders.take_signals()
     try:
         _send(parent, device.opened)
@@ -108,7 +113,9 @@ def _acquire(
 ) -> None:
     limits = section.supervision
     watch = Watch(device, ring, limits)
-    handover = Handover(device, ring, section.ring_overflow, lambda m: _send(parent, m))
+    handover = Handover(
+        device, ring, section.ring_overflow, lambda m: _send_alive(parent, m, watch.alive)
+    )
     try:
         signal.alarm(OPEN_S)
         device.start()
@@ -131,6 +138,15 @@ def _acquire(
         _send(parent, Failed(f"{device.opened.name}: acquisition failed: {one_line(error)}"))
     finally:
         ring.close()
+
+
+def _send_alive(parent: Connection, message: object, alive: Callable[[], None]) -> None:
+    """Send, with signs of life while the parent is too busy to listen: that is no failure."""
+    pipe = select.poll()
+    pipe.register(parent.fileno(), select.POLLOUT)
+    while not pipe.poll(WAIT_MS):
+        alive()
+    _send(parent, message)
 
 
 def _send(parent: Connection, message: object) -> None:

@@ -193,3 +193,13 @@ def test_a_stopped_trigger_is_idle_not_hung(rig: MakeRig) -> None:
     seen.play(past(40 * HEIGHT)).check()
     assert time.monotonic() - began > 1.0
     assert not seen.lost(), "lines that were never exposed are not captured"
+
+
+def test_a_camera_that_runs_free_and_gives_no_lines_has_stalled(rig: MakeRig, caplog: Any) -> None:
+    seen = rig(supervision={"stall_s": 0.3, "first_retry_s": 0.01})
+    seen.world.inject(Fault(FaultKind.TRIGGER_STOP, 20 * HEIGHT, 1_000_000_000))
+    seen.play(past(20 * HEIGHT))
+    before = seen.camera.pid
+    seen.play(past(40 * HEIGHT)).check()
+    assert seen.camera.pid != before
+    assert "while lines are due" in caplog.text
