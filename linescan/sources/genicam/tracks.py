@@ -25,6 +25,7 @@ class Track:
 
     def __init__(self, wraps: Sequence[int]) -> None:
         self._wraps = wraps
+        self._last = 0
         self._next: int | None = None
         self._rival: int | None = None
         self._zero = False
@@ -44,7 +45,7 @@ class Track:
         if step < 0:
             for wrap in self._wraps:
                 # Ids that never were 0 begin again at 1; those that were, at 0.
-                if self._next > wrap or value >= wrap + 1 or (self._zero and wrap % 2):
+                if self._last > wrap or value >= wrap + 1 or (self._zero and wrap % 2):
                     continue
                 if step % wrap <= most:
                     return step % wrap
@@ -60,7 +61,7 @@ class Track:
         """
         self._zero |= value == 0
         if believed or self._next is None or value == self._rival:
-            self._next, self._rival = value + units, None
+            self._last, self._next, self._rival = value, value + units, None
         else:
             self._next, self._rival = self._next + units, value + units
 

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from linescan.errors import SourceError
@@ -25,6 +25,7 @@ from linescan.sources.genicam.tracks import COUNTER_WRAPS, ID_WRAPS, Track
     steps=st.lists(st.integers(1, 100), max_size=30),
     wraps=st.booleans(),
 )
+@example(start=65535, steps=[1], wraps=True)
 def test_ids_are_followed_across_the_wrap_of_16_bits(
     start: int, steps: list[int], wraps: bool
 ) -> None:
@@ -36,6 +37,13 @@ def test_ids_are_followed_across_the_wrap_of_16_bits(
         value = (count - 1) % 65535 + 1 if wraps else count
         assert ids.ahead(value, 200) == step - 1
         ids.follow(value, 1, believed=True)
+
+
+def test_a_counter_of_lines_wraps_within_a_block() -> None:
+    counter = Track(COUNTER_WRAPS)
+    counter.follow(2**32 - 10, 64, believed=True)
+    assert counter.ahead(54, 500) == 0
+    assert counter.ahead(60, 500) == 6
 
 
 def test_ids_that_count_from_zero_wrap_to_zero() -> None:
