@@ -14,7 +14,7 @@ from linescan.depth.backends.base import (
 )
 from linescan.depth.candidates import REFERENCE, Candidate
 from linescan.depth.gate import DeviationError, Gate
-from linescan.depth.race import Choice, account, medians, no_engine, race, settled
+from linescan.depth.race import Choice, RunnerError, account, medians, no_engine, race, settled
 from linescan.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -106,13 +106,17 @@ class Contest:
                 candidate, gate
             )
         except ModelError as error:
-            # Others hold memory of the same kind: the reference does on the CPU.
-            beside = not candidate.on_gpu or any(each.on_gpu for each in self._opened)
-            if is_out_of_memory(error) and beside:
-                self._crowded.append(candidate)
-                log.info("depth engine %s waits until others are closed: %s", candidate.name, error)
-            else:
-                self._refuse(candidate, error)
+            self._leave_out(candidate, error)
+
+    def _leave_out(self, candidate: Candidate, error: ModelError) -> None:
+        """For good, or until the others are closed where that may help."""
+        # Others hold memory of the same kind: the reference does on the CPU.
+        beside = not candidate.on_gpu or any(each.on_gpu for each in self._opened)
+        if is_out_of_memory(error) and beside:
+            self._crowded.append(candidate)
+            log.info("depth engine %s waits until others are closed: %s", candidate.name, error)
+        else:
+            self._refuse(candidate, error)
 
     def _refuse(self, candidate: Candidate, error: ModelError) -> None:
         name = candidate.backend if isinstance(error, BackendError) else candidate.name
@@ -127,11 +131,21 @@ class Contest:
         log.log(level, "depth engine %s is not used: %s", name, error)
 
     def _race(self, gate: Gate) -> None:
-        engines = {each.name: engine for each, engine in self._opened.items()}
-        rounds = race(engines, gate.images[0], self._gate_ms)
+        rounds = self._rounds(gate)
         self.choice.ms = medians(rounds)
         self.choice.settled = settled(rounds)
         self._rank(self._opened)
+
+    def _rounds(self, gate: Gate) -> dict[str, list[float]]:
+        """Times in ms by name; an engine that fails leaves, and the others begin again."""
+        while True:
+            engines = {each.name: engine for each, engine in self._opened.items()}
+            try:
+                return race(engines, gate.images[0], self._gate_ms)
+            except RunnerError as failed:
+                candidate = next(each for each in self._opened if each.name == failed.name)
+                self._opened.pop(candidate).close()
+                self._leave_out(candidate, failed.reason)
 
     def _rank(self, candidates: Sequence[Candidate] | dict[Candidate, LoadedModel]) -> None:
         self.choice.ranked = sorted(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from linescan.depth.backends.base import Engine, LoadedModel
 from linescan.depth.candidates import Candidate
 from linescan.depth.card import ModelCard
+from linescan.errors import ModelError
 
 ROUNDS = 5
 MIN_ROUNDS = 3
@@ -22,6 +23,20 @@ RACE_S = 1.0
 TOO_SLOW = 1.5
 """Who needs so many times the time of the fastest in the first round, and in the gate before it,
 runs no further round."""
+
+
+class RunnerError(ModelError):
+    """An engine failed during the race.
+
+    Attributes:
+        name: which.
+        reason: what it raised.
+    """
+
+    def __init__(self, name: str, reason: ModelError) -> None:
+        super().__init__(str(reason))
+        self.name = name
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -58,6 +73,9 @@ def race(
         image: that they run.
         before: earlier times in ms. An engine leaves after the first round where the better of the
             two is ``TOO_SLOW``: one disturbance does not throw it out. Without, all run to the end.
+
+    Raises:
+        RunnerError: an engine fails.
     """
     if len(engines) < 2:
         return {}
@@ -69,7 +87,10 @@ def race(
             break
         for name, engine in running.items():
             began = time.perf_counter()
-            engine.infer(image)
+            try:
+                engine.infer(image)
+            except ModelError as error:
+                raise RunnerError(name, error) from error
             durations[name].append(1e3 * (time.perf_counter() - began))
         if done == 0 and before:
             best = {n: min(first[0], before.get(n, first[0])) for n, first in durations.items()}

@@ -169,3 +169,35 @@ def test_what_does_not_fit_alone_either_is_refused_and_the_choice_not_remembered
     with pytest.raises(ModelError, match="out of memory"):
         contest_of(handmade, tmp_path, [OPENVINO]).open()
     assert memory.open == []
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"), [("driver gone", True), ("out of memory (std::bad_alloc)", False)]
+)
+def test_an_engine_that_fails_in_the_race_leaves_it_to_the_others(
+    said: str, refused: bool, handmade: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Memory(most=9)
+    monkeypatch.setattr(choice_module, "load", memory)
+    really = openvino_module.OpenVinoEngine._run
+    runs = 0
+
+    def run(engine: Any, planes: Any) -> Any:
+        nonlocal runs
+        runs += 1
+        if runs == 4:  # after the gate's three images
+            raise RuntimeError(said)
+        return really(engine, planes)
+
+    monkeypatch.setattr(openvino_module.OpenVinoEngine, "_run", run)
+    engine, choice = contest_of(handmade, tmp_path, [OPENVINO, REFERENCE]).open()
+    assert memory.open == [engine]
+    if refused:
+        assert engine.name == "cpu-fp32"
+        assert said in choice.refused["openvino-fp32"]
+        assert choice.ranked == [REFERENCE]
+    else:
+        assert choice.refused == {}
+        assert set(choice.ranked) == {OPENVINO, REFERENCE}
+        assert memory.tries >= 2
+    engine.close()
