@@ -57,7 +57,8 @@ done
 
 [[ "$size" =~ ^[0-9]{1,4}$ ]] && [ "$size" -ge 70 ] && [ "$size" -le 4088 ] && [ $((10#$size % 14)) -eq 0 ] ||
     fail "--size $size: expected a multiple of 14 from 70 to 4088"
-[[ "$rounds" =~ ^([1-9][0-9]{0,4})?$ ]] || fail "--rounds $rounds: expected a whole number"
+[[ "$rounds" =~ ^([1-9][0-9]{0,3}|10000)?$ ]] ||
+    fail "--rounds $rounds: expected a whole number from 1 to 10000"
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 if [ -n "${PYTHON:-}" ]; then

@@ -59,6 +59,12 @@ def prepare(options: Options, folder: Path, progress: Progress) -> Subject:
         raise BenchmarkError(
             f"{card.path}: takes {card.channels} channels; frames are gray: give the gray export"
         )
+    if card.precision != "fp32":
+        how = ", and this file with --int8" if card.precision == "int8" else ""
+        raise BenchmarkError(
+            f"{card.path}: computes in {card.precision}; engines are compared with the fp32 "
+            f"original: give that{how}"
+        )
     if card.frame_size is not None and card.frame_size != options.frame:
         frame = "x".join(map(str, card.frame_size))
         raise BenchmarkError(f"{card.path}: takes frames of {frame}: give --frame {frame}")

@@ -71,3 +71,13 @@ def test_the_original_is_no_int8_file(
     original, _ = models
     assert main(["--model", str(original), "--int8", str(original), "--quick"]) == 2
     assert "--int8 takes a file that 'linescan model quantise' made" in capsys.readouterr().err
+
+
+def test_a_quantised_file_is_no_original(
+    models: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, twin = models
+    assert main(["--model", str(twin), "--quick"]) == 2
+    said = capsys.readouterr().err
+    assert "computes in int8" in said
+    assert "with --int8" in said

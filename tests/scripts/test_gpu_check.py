@@ -48,6 +48,7 @@ def test_help_teaches(tmp_path: Path) -> None:
         (("--size", "4102"), "--size 4102: expected a multiple of 14 from 70 to 4088"),
         (("--size", "-14"), "--size -14: expected a multiple of 14"),
         (("--rounds", "0"), "--rounds 0: expected a whole number"),
+        (("--rounds", "10001"), "--rounds 10001: expected a whole number from 1 to 10000"),
     ],
 )
 def test_a_wrong_option_is_named(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
