@@ -24,7 +24,7 @@ class PublishSection(Section):
     """Endpoint of the data socket; ``:*`` takes a free port and says which."""
     memory_mb: int = Field(default=512, ge=1, le=1_000_000)
     """Most memory for messages that slow subscribers have not fetched, in MB; with less than
-    8 whole frames with depth and labels, bursts are dropped."""
+    8 whole frames, or inspections where these are larger, bursts are dropped."""
     wait_for_subscribers: int = Field(default=0, ge=0, le=1000)
     """Start only when so many subscribers are there."""
     wait_s: Seconds = 60.0

@@ -68,7 +68,7 @@ def build_pipeline(
         correction, info = correction_stages(config, info)
         stitch: Stage[Any, Any] = Stitch(rows, overlap, config.frame.last)
         processing = processing_stages(config, info)
-        delivery = _delivery(config, ledger, _message_bytes(config, info, processing))
+        delivery = _delivery(config, ledger, _sizes(config, info, processing))
         stages = [*correction, stitch, *processing, delivery]
         pipeline = Pipeline(source, stages, ledger, config.overload, on_result, limit_s)
         if isinstance(delivery, Publish):
@@ -181,25 +181,26 @@ def _frame_shape(config: Config, info: SourceInfo) -> tuple[int, int]:
         raise ConfigError(f"'frame': {error}, for a web of {info.width} pixels") from error
 
 
-def _message_bytes(config: Config, info: SourceInfo, stages: Sequence[Stage[Any, Any]]) -> int:
-    """Size of what a whole frame is published with: an inspection's arrays; pixels without depth.
+def _sizes(config: Config, info: SourceInfo, stages: Sequence[Stage[Any, Any]]) -> tuple[int, int]:
+    """Bytes of the arrays of a whole frame's inspection, and of its image.
 
-    Images are larger, but few fetch them: they are held by what they are, in bytes.
+    Without depth the image is all there is to fetch, and stands for both.
     """
+    rows, _ = _frame_shape(config, info)
+    image = rows * info.width * np.dtype(info.dtype).itemsize
     if not config.depth.enabled:
-        rows, _ = _frame_shape(config, info)
-        return rows * info.width * np.dtype(info.dtype).itemsize
+        return image, image
     from linescan.depth.resize import Resize
 
     (resize,) = [stage for stage in stages if isinstance(stage, Resize)]
     each = np.dtype(np.float32).itemsize  # depth
     if config.segmentation.enabled:
         each += np.dtype(np.uint16).itemsize  # labels
-    return math.prod(resize.canvas) * each
+    return math.prod(resize.canvas) * each, image
 
 
-def _delivery(config: Config, ledger: Ledger, message_bytes: int) -> Publish | Deliver:
+def _delivery(config: Config, ledger: Ledger, sizes: tuple[int, int]) -> Publish | Deliver:
     if not config.publish.enabled:
         return Deliver(ledger)
     settings = config.model_dump(mode="json")
-    return Publish(config.publish, config.camera, ledger, settings, message_bytes)
+    return Publish(config.publish, config.camera, ledger, settings, *sizes)

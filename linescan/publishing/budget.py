@@ -30,13 +30,16 @@ class MemoryBudget:
 
     Args:
         limit_bytes: most memory for messages sent and not yet fetched.
-        message_bytes: size of the largest messages, as far as it is known beforehand.
+        message_bytes: size of an inspection, as far as it is known beforehand.
+        image_bytes: size of an image, the largest message, as far as it is known. Half of the
+            budget is counted in these where they are larger, so that a viewer that stands still
+            does not exhaust it; at least ``LEAST_MARK`` inspections are queued all the same.
 
     Raises:
-        PublishError: one message alone is larger than the limit.
+        PublishError: one inspection alone is larger than the limit.
     """
 
-    def __init__(self, limit_bytes: int, message_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, message_bytes: int, image_bytes: int = 0) -> None:
         self.limit_bytes = limit_bytes
         fit = limit_bytes // message_bytes
         if not fit:
@@ -46,7 +49,8 @@ class MemoryBudget:
                 f" or make frames smaller"
             )
         half = limit_bytes // 2 // message_bytes
-        self.mark = max(1, half, min(LEAST_MARK, fit - IN_HAND))
+        largest = limit_bytes // 2 // max(message_bytes, image_bytes)
+        self.mark = max(1, largest, min(LEAST_MARK, fit - IN_HAND))
         """High-water mark for one subscriber."""
         self.mark = min(self.mark, MOST_MARK)
         if half < LEAST_MARK:

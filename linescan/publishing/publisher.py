@@ -65,10 +65,11 @@ class Publisher:
         cameras: names of the cameras whose messages are sent.
         memory_mb: most memory for messages that subscribers have not fetched.
         linger_s: at the end, how long to wait for subscribers to fetch what was sent.
-        message_bytes: size of the largest messages; subscribers' queues are sized by it.
+        message_bytes: size of an inspection; subscribers' queues are sized by it.
+        image_bytes: size of an image, where that is larger.
 
     Raises:
-        PublishError: the memory has no room for one message.
+        PublishError: the memory has no room for one inspection.
     """
 
     def __init__(
@@ -79,13 +80,14 @@ class Publisher:
         memory_mb: int = 512,
         linger_s: float = 5.0,
         message_bytes: int = MESSAGE_BYTES,
+        image_bytes: int = 0,
     ) -> None:
         self.endpoint = endpoint
         self.epoch = str(uuid.uuid4())
         self._welcome = encode_welcome(self.epoch, cameras, SOFTWARE)
         self._events = [topic(camera, Kind.EVENT) for camera in cameras]
         self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
-        self._budget = MemoryBudget(memory_mb << 20, message_bytes)
+        self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes)
         self._linger_ms = round(linger_s * 1000)
         self._changed = threading.Condition()
         self._queue: deque[Outgoing] = deque()

@@ -57,8 +57,8 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         camera: name of the camera in topics.
         ledger: the account of lines; this stage alone tells it what became of them.
         settings: a summary of the configuration for the ``start`` event.
-        message_bytes: size of an inspection's arrays; subscribers' queues are sized by
-            it.
+        message_bytes: size of an inspection's arrays; subscribers' queues are sized by it.
+        image_bytes: size of a frame's pixels.
 
     Raises:
         PublishError: ``publish.memory_mb`` has no room for one message.
@@ -78,6 +78,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         ledger: Ledger,
         settings: Mapping[str, Any] | None = None,
         message_bytes: int = MESSAGE_BYTES,
+        image_bytes: int = 0,
     ) -> None:
         self.publisher = Publisher(
             section.data,
@@ -85,6 +86,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             memory_mb=section.memory_mb,
             linger_s=section.linger_s,
             message_bytes=message_bytes,
+            image_bytes=image_bytes,
         )
         self.end_reason: Callable[[], str] = lambda: "finished"
         self._section = section

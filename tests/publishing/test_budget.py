@@ -8,7 +8,7 @@ import pytest
 from zmq import MessageTracker
 
 from linescan.errors import PublishError
-from linescan.publishing.budget import MOST_MARK, MemoryBudget
+from linescan.publishing.budget import LEAST_MARK, MOST_MARK, MemoryBudget
 
 MB = 1 << 20
 
@@ -67,3 +67,11 @@ def test_a_message_is_held_until_all_its_parts_are_let_go() -> None:
     parts[0].set()
     budget.is_exhausted_by(1)
     assert budget.held_bytes == 0
+
+
+def test_large_images_leave_room_for_inspections() -> None:
+    """A viewer of images that stands still must not exhaust the memory; an inspection is small."""
+    assert MemoryBudget(512 * MB, 2 * MB, 4 * MB).mark == 64
+    assert MemoryBudget(512 * MB, 2 * MB, 130 * MB).mark == LEAST_MARK
+    assert MemoryBudget(64 * MB, 2 * MB, 130 * MB).mark == LEAST_MARK
+    assert MemoryBudget(512 * MB, 4 * MB, 2 * MB).mark == 64
