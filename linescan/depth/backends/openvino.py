@@ -6,6 +6,7 @@ What precedes the transformer stays in fp32 always, see ``_stem``.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -199,4 +200,15 @@ def _core() -> Any:
         raise BackendMissingError(
             f"OpenVINO is not installed: pip install openvino ({error})"
         ) from error
-    return openvino.Core()
+    return _only_core(openvino.Core)
+
+
+@cache
+def _only_core(make: Any) -> Any:
+    """One for the process, never freed.
+
+    The CPU plugin gives the thread that loads it a stack for signal handlers, and unmaps that when
+    the last core goes, on whatever thread this happens: the next SIGTERM to the first thread then
+    ends the process with a segmentation fault.
+    """
+    return make()

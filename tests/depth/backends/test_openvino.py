@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import openvino
 import pytest
@@ -11,6 +14,7 @@ from linescan.depth.backends.openvino import OpenVinoEngine, has_bf16
 from linescan.depth.candidates import REFERENCE, load
 from linescan.depth.gate import Gate
 from linescan.errors import ModelError
+from tests.depth.onnx_files import write_model
 
 SETUP = Setup((70, 70), 1)
 SHORT = {"float32": "f32", "bfloat16": "bf16"}
@@ -87,3 +91,25 @@ def test_the_other_stages_share_the_cores(card: ModelCard) -> None:
     compiled = engine._requests[0].get_compiled_model()
     assert compiled.get_property("ENABLE_CPU_PINNING") is False
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+SIGNALLED = """
+import os, signal, sys, threading
+from pathlib import Path
+from linescan.depth import open_engine
+
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+engines = [open_engine(sys.argv[1], "openvino", "fp32", cache=Path(sys.argv[2]))]
+thread = threading.Thread(target=lambda: engines.pop().close())
+thread.start()
+thread.join()
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_after_the_last_engine_was_closed_elsewhere(tmp_path: Path) -> None:
+    """OpenVINO unmaps the stack of signal handlers with its last core."""
+    path = write_model(tmp_path / "model.onnx", (28, 42))
+    command = [sys.executable, "-c", SIGNALLED, str(path), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
