@@ -124,7 +124,10 @@ class Taps:
     def __call__(self, image: Image) -> dict[str, npt.NDArray[np.float32]]:
         """The tensors for one image, each as (places, channels)."""
         values = self._session.run(self._names, {INPUT: image[None, None]})
-        return {name: _by_channel(value) for name, value in zip(self._names, values, strict=True)}
+        return {
+            name: value.reshape(-1, value.shape[-1])
+            for name, value in zip(self._names, values, strict=True)
+        }
 
 
 def session(proto: Any, threads: int) -> Any:
@@ -228,14 +231,12 @@ def _powers(weight: Array) -> Array:
 
 
 def observe_ranges(
-    run: Taps, names: Sequence[str], images: Sequence[Image], step: Callable[[], None]
+    run: Taps, images: Sequence[Image], step: Callable[[], None]
 ) -> dict[str, Range]:
-    """Ranges of tensors by name."""
+    """Ranges of the tapped tensors by name."""
     found: dict[str, Range] = {}
     for image in images:
         for name, values in run(image).items():
-            if name not in names:
-                continue
             low = np.full(values.shape[1], np.inf)
             found.setdefault(name, Range(low, -low, 0)).add(values)
         step()
@@ -245,10 +246,3 @@ def observe_ranges(
 def ranged(products: Products) -> list[str]:
     """Names of the tensors of which the range is enough."""
     return list(dict.fromkeys(each.projection for each in products.scores))
-
-
-def _by_channel(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(…, C) tokens or (1, C, h, w) maps to (places, C)."""
-    if values.ndim == 4:
-        return values.reshape(values.shape[1], -1).T
-    return values.reshape(-1, values.shape[-1])

@@ -140,7 +140,7 @@ def make_units(
 
     ranges = {}
     if names:  # without attention as its parts there are none
-        ranges = observe_ranges(Taps(proto, names, threads), names, [*images, *checks], step)
+        ranges = observe_ranges(Taps(proto, names, threads), [*images, *checks], step)
     units = []
     for group in groups:
         run = Taps(proto, list({each.source for each in group}), threads)
