@@ -61,3 +61,20 @@ def test_tiles_are_fitted_and_blended_to_learn_how_long_it_takes(
     assert len(fitted) >= 2  # the first is not counted
     assert {count for count, _ in fitted} == {len(plan.passes) - 1}
     assert min(agreement for _, agreement in fitted) > 0.6
+
+
+def test_what_takes_all_the_time_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from linescan.depth import warm_up
+
+    class Slow:
+        image_shape = (28, 42)
+        runs = 0
+
+        def infer(self, image: Any) -> None:
+            self.runs += 1
+
+    quick, slow = Slow(), Slow()
+    assert pass_ms(quick) > 0.0  # type: ignore[arg-type]
+    monkeypatch.setattr(warm_up, "MOST_S", 0.0)
+    assert pass_ms(slow) > 0.0  # type: ignore[arg-type]
+    assert (quick.runs, slow.runs) == (warm_up.ROUNDS + 1, 1)
