@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,10 @@ from linescan.depth.backends.base import Engine, LoadedModel
 from linescan.depth.probe import enlarged, probe_image
 from linescan.errors import ModelError
 from linescan.records import FloatArray
+from linescan.simulation import SimulatedWeb, preset
+
+NARROWEST: Final = 64
+"""Columns of a simulated web, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +105,16 @@ def _left(output: FloatArray, reference: FloatArray, scale: float) -> float:
 def probes(shape: tuple[int, ...], count: int | None = None) -> list[npt.NDArray[np.uint8]]:
     """Images to compare engines on, the same on every run.
 
-    The first has usual grain; then come a lot, and none.
+    The first has usual grain, the second a lot. The third is a simulated web: a model of fine
+    relief, trained on such, sees little in the wide bumps of the others, and its depth of them is
+    hardly more than rounding.
 
     Args:
         shape: (rows, columns), or (rows, columns, 3).
         count: how many of them to make; all where None.
     """
     images = []
-    for make in (probe_image, _noisy, _smooth)[:count]:
+    for make in (probe_image, _noisy, _web)[:count]:
         gray = make(*shape[:2])
         images.append(gray if len(shape) == 2 else np.repeat(gray[..., None], shape[2], axis=2))
     return images
@@ -122,8 +129,13 @@ def _noisy(rows: int, columns: int) -> npt.NDArray[np.uint8]:
     return enlarged(make, rows, columns)
 
 
-def _smooth(rows: int, columns: int) -> npt.NDArray[np.uint8]:
-    return np.ascontiguousarray(probe_image(rows, columns, grain=0.0)[:, ::-1])
+def _web(rows: int, columns: int) -> npt.NDArray[np.uint8]:
+    def make(rows: int, columns: int) -> npt.NDArray[np.uint8]:
+        scene = preset("mixed", seed=5, width=max(columns, NARROWEST))
+        pixels = SimulatedWeb(scene).lines(0, rows).pixels
+        return np.asarray(pixels[:, :columns], np.uint8)
+
+    return enlarged(make, rows, columns)
 
 
 class DeviationError(ModelError):

@@ -19,8 +19,8 @@ DARK = 4
 def write_coarse_model(path: Path) -> Path:
     """``gray / most + gray / 10000``, not finite in bf16 where the image is dark.
 
-    ``most`` is the maximum after 4096 was added and subtracted again: next to 4096, bf16 has steps
-    of 32, and 0 remains of a dark image. The second term suffers a little from the same. A matrix
+    ``most`` is the maximum after 2048 was added and subtracted again: next to 2048, bf16 has steps
+    of 16, and 0 remains of a dark image. The second term suffers a little from the same. A matrix
     product with the identity between the two keeps engines from fusing them.
     """
     nodes = [
@@ -36,7 +36,7 @@ def write_coarse_model(path: Path) -> Path:
         helper.make_node("Squeeze", ["sum", "axis"], ["depth"]),
     ]
     constants = [
-        helper.make_tensor("offset", TensorProto.FLOAT, [], [4096.0]),
+        helper.make_tensor("offset", TensorProto.FLOAT, [], [2048.0]),
         helper.make_tensor("little", TensorProto.FLOAT, [], [1e-4]),
         numpy_helper.from_array(np.eye(SIZE[1], dtype=np.float32), "identity"),
     ]

@@ -76,7 +76,7 @@ def test_values_that_are_not_finite_bring_the_next_precision(
 ) -> None:
     """bf16 gives NaN on a dark image where fp32 does not: fp32 of the same backend is next."""
     path = write_coarse_model(tmp_path / "coarse.onnx")
-    engine = open_engine(path, "openvino", tolerance=0.05, cache=tmp_path)
+    engine = open_engine(path, "openvino", tolerance=0.2, cache=tmp_path)
     if NO_BF16:
         assert engine.name == "openvino-fp32"
         return

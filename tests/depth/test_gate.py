@@ -119,12 +119,16 @@ def test_the_gate_measures_and_refuses(tmp_path: Path) -> None:
     assert gate.check(engine) > 0.0
     assert engine.deviation is not None
     assert engine.deviation < 1e-4
-    other = read_card(write_model(tmp_path / "other.onnx", SIZE, divide_by=100.0))
+    plain, other = (
+        read_card(write_model(tmp_path / f"{by}.onnx", SIZE, divide_by=by)) for by in (4.0, 100.0)
+    )
     wrong = load(Candidate("openvino", "fp32"), other, setup)
-    with pytest.raises(DeviationError, match="scaled by"):
+    with pytest.raises(DeviationError, match="deviates"):
         gate.check(wrong)
-    measuring = Gate(reference, math.inf)
-    measuring.check(wrong)
+    quarter = load(REFERENCE, plain, setup)
+    with pytest.raises(DeviationError, match="scaled by"):
+        Gate(quarter, 1e-3).check(wrong)
+    Gate(quarter, math.inf).check(wrong)
     assert wrong.deviation == pytest.approx(0.0, abs=1e-3)
 
 
