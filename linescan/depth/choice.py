@@ -20,7 +20,7 @@ from linescan.depth.cache import Cache
 from linescan.depth.candidates import REFERENCE, Candidate, load
 from linescan.depth.card import ModelCard
 from linescan.depth.contest import Contest
-from linescan.depth.gate import DeviationError, Gate
+from linescan.depth.gate import GATE, DeviationError, Gate
 from linescan.depth.machine import devices, versions
 from linescan.depth.race import Choice, account
 from linescan.errors import ModelError
@@ -57,6 +57,7 @@ class Chooser:
             "size": list(setup.size),
             "devices": devices(),
             "versions": versions(),
+            "gate": GATE,
         }
 
     def open(self) -> tuple[LoadedModel, Choice]:
@@ -99,17 +100,20 @@ class Chooser:
         self._cache.used(folder)
         return engine
 
-    def load_checked(self, candidate: Candidate, gate: Gate) -> tuple[LoadedModel, float]:
+    def load_checked(
+        self, candidate: Candidate, gate: Gate, *, rebuild: bool = True
+    ) -> tuple[LoadedModel, float]:
         """Load a candidate and pass it through the gate; it, and its time for an image in ms.
 
-        One that fails because of what was built before is built anew.
+        One that fails because of what was built before is built anew, unless ``rebuild`` is off:
+        it can take minutes, which a line that runs does not have.
         """
         folder = self._folder(candidate)
         old = folder is not None and folder.is_dir()
         try:
             return self._pass(candidate, gate)
         except ModelError as error:
-            if folder is None or not old or not self._is_stale(folder, error):
+            if folder is None or not (old and rebuild and self._is_stale(folder, error)):
                 raise
             log.warning("%s fails as it was built before: building anew: %s", candidate.name, error)
             self._cache.discard(folder)

@@ -100,7 +100,7 @@ class FallbackEngine(Engine):
         while gate is not None and self._successors:
             candidate = self._successors.pop(0)
             try:
-                engine, _ = self._chooser.load_checked(candidate, gate)
+                engine, _ = self._chooser.load_checked(candidate, gate, rebuild=False)
             except ModelError as error:
                 log.warning("depth engine %s cannot take over: %s", candidate.name, error)
                 continue
@@ -116,9 +116,9 @@ class FallbackEngine(Engine):
         return expected
 
     def _gate(self, reference: LoadedModel, image: npt.NDArray[np.uint8]) -> Gate | None:
-        """A gate of one probe image and the failing one; None where the reference cannot run it."""
+        """A gate with the failing image as well; None where the reference cannot run it."""
         try:
-            return Gate(reference, self._chooser.tolerance, count=1, frames=[image])
+            return Gate(reference, self._chooser.tolerance, frames=[image])
         except ModelError as error:
             log.warning("no other depth engine can be checked: %s", error)
             return None

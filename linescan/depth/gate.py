@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,8 +18,12 @@ from linescan.errors import ModelError
 from linescan.records import FloatArray
 from linescan.simulation import SimulatedWeb, preset
 
-NARROWEST: Final = 64
-"""Columns of a simulated web, at least."""
+GATE: Final = 2
+"""Counts the gates there were, with other images or another measure: what one of them refused is
+tried again by the next."""
+RELIEF: Final = 252
+"""Rows and columns of a simulated web, at least, so that there is relief on it; a smaller image is
+shrunk from that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ def _left(output: FloatArray, reference: FloatArray, scale: float) -> float:
     return float(o @ o)
 
 
-def probes(shape: tuple[int, ...], count: int | None = None) -> list[npt.NDArray[np.uint8]]:
+def probes(shape: tuple[int, ...]) -> list[npt.NDArray[np.uint8]]:
     """Images to compare engines on, the same on every run.
 
     The first has usual grain, the second a lot. The third is a simulated web: a model of fine
@@ -111,10 +116,9 @@ def probes(shape: tuple[int, ...], count: int | None = None) -> list[npt.NDArray
 
     Args:
         shape: (rows, columns), or (rows, columns, 3).
-        count: how many of them to make; all where None.
     """
     images = []
-    for make in (probe_image, _noisy, _web)[:count]:
+    for make in (probe_image, _noisy, _web):
         gray = make(*shape[:2])
         images.append(gray if len(shape) == 2 else np.repeat(gray[..., None], shape[2], axis=2))
     return images
@@ -131,9 +135,9 @@ def _noisy(rows: int, columns: int) -> npt.NDArray[np.uint8]:
 
 def _web(rows: int, columns: int) -> npt.NDArray[np.uint8]:
     def make(rows: int, columns: int) -> npt.NDArray[np.uint8]:
-        scene = preset("mixed", seed=5, width=max(columns, NARROWEST))
-        pixels = SimulatedWeb(scene).lines(0, rows).pixels
-        return np.asarray(pixels[:, :columns], np.uint8)
+        scene = preset("mixed", seed=5, width=max(columns, RELIEF))
+        web = SimulatedWeb(scene).lines(0, max(rows, RELIEF)).pixels
+        return np.asarray(cv2.resize(web, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
 
     return enlarged(make, rows, columns)
 
@@ -151,7 +155,6 @@ class Gate:
     Args:
         reference: the model in fp32 on the CPU; not kept.
         tolerance: most deviation that passes; infinite to measure only.
-        count: how many of the probe images to compare on; all where None.
         frames: other images to compare on as well, as the model takes them.
     """
 
@@ -159,11 +162,10 @@ class Gate:
         self,
         reference: Engine,
         tolerance: float,
-        count: int | None = None,
         frames: Sequence[npt.NDArray[np.uint8]] = (),
     ) -> None:
         self.tolerance = tolerance
-        own = probes(reference.image_shape, count)
+        own = probes(reference.image_shape)
         self.images = [*own, *frames]
         self._references, self.reference_ms = _timed(reference, self.images)
         self._measurable = any(float(np.ptp(each)) > 0.0 for each in self._references[: len(own)])

@@ -30,6 +30,9 @@ NOISE_FLOOR = 0.2
 ``VALIDATION_SEEDS``, as the level beyond which recall of objects loses what precision gains.
 """
 
+SMALL_LAYERS = 12
+"""All layers of ViT-S: a model that keeps them is ``surface-small``."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _NECK = [48, 96, 192, 384]
@@ -157,8 +160,9 @@ def save_model(
 ) -> None:
     """Write a Hugging Face checkpoint and, beside it, what its output means (``linescan.json``)."""
     model.save_pretrained(folder)
+    layers = model.config.backbone_config.num_hidden_layers
     meaning = {
-        "name": "surface-tiny",
+        "name": "surface-tiny" if layers < SMALL_LAYERS else "surface-small",
         "convention": "height",
         # Height in model pixels: mm only once the pitch is known.
         "unit": "relative",

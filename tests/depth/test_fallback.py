@@ -15,7 +15,7 @@ from linescan.depth import Engine, open_engine
 from linescan.depth.backends.base import LoadedModel
 from linescan.depth.backends.openvino import has_bf16
 from linescan.depth.fallback import FallbackEngine
-from linescan.depth.gate import probes
+from linescan.depth.gate import DeviationError, Gate, probes
 from linescan.errors import ModelError
 from tests.depth.failing_models import SIZE, dark, write_coarse_model, write_unsound_model
 from tests.depth.onnx_files import write_model
@@ -129,6 +129,31 @@ def test_a_successor_must_pass_the_gate(
     assert (engine.name, engine.fallbacks) == ("cpu-fp32", 1)
     assert "openvino-fp32 cannot take over: failed to load: no such instruction" in caplog.text
     assert engine._successors == []
+
+
+@pytest.mark.usefixtures("_bf16_wins")
+def test_what_was_built_for_a_successor_is_kept_even_if_it_is_refused(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It passed at the start: building it anew can take minutes, which a running line has not."""
+    engine = open_engine(plain, "openvino", cache=tmp_path)
+    assert isinstance(engine, FallbackEngine)
+    built = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert len(built) > len(engine._successors) > 0
+    inner(engine).close()
+    image = bright()
+    compared = []
+
+    def refuse(gate: Gate, refused: LoadedModel) -> float:
+        compared.extend(gate.images)
+        raise DeviationError(f"{refused.name} deviates")
+
+    monkeypatch.setattr(Gate, "check", refuse)
+    engine.infer(image)
+    assert (engine.name, engine.fallbacks) == ("cpu-fp32", 1)
+    assert "building anew" not in caplog.text
+    assert set(built) <= set(tmp_path.rglob("*"))
+    assert {each.tobytes() for each in compared} >= {each.tobytes() for each in probes(SIZE)}
 
 
 def test_where_the_file_has_gone_the_error_stands_and_the_engine_stays(
