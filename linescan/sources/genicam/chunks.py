@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linescan.config import GenicamSource
-from linescan.sources.genicam.features import find
+from linescan.sources.genicam.features import find, one_line
 from linescan.sources.genicam.messages import Evidence
 from linescan.sources.genicam.payload import optional
 
@@ -45,7 +45,7 @@ def enable_chunks(node_map: Any, section: GenicamSource) -> tuple[str, ...]:
         node_map.ChunkModeActive.value = True
         there = tuple(node_map.ChunkSelector.symbolics)
     except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
-        return (f"chunk data cannot be switched on: {error}",)
+        return (f"chunk data cannot be switched on: {one_line(error)}",)
     for name in dict.fromkeys((*KNOWN, *section.chunks.more)):
         try:
             if name in there:
@@ -55,7 +55,7 @@ def enable_chunks(node_map: Any, section: GenicamSource) -> tuple[str, ...]:
                 failed.append(f"the camera has no chunk {name}; it has {', '.join(there)}")
         except Exception as error:  # noqa: BLE001 - some chunks are always on, and read-only
             if name in section.chunks.more:
-                failed.append(f"chunk {name} cannot be switched on: {error}")
+                failed.append(f"chunk {name} cannot be switched on: {one_line(error)}")
     return tuple(failed)
 
 

@@ -51,7 +51,7 @@ class Handed(enum.Enum):
     NO_SLOT = enum.auto()
     """The ring was full."""
     BAD = enum.auto()
-    """It has another width or pixel format than configured, or no rows."""
+    """It has another width or pixel format than configured, or no rows: then nothing is lost."""
 
 
 @dataclass(frozen=True, slots=True)
