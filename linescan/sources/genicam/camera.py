@@ -197,6 +197,7 @@ class GenicamCamera:
             device_ns,
             encoder=message.encoder,
             flags=placed.flags,
+            encoder_ends=seen.ticks if seen.both_ends else None,
             exposed_ns=exposed,
         )
 

@@ -93,6 +93,7 @@ class ChunkReader:
             block_id=_value(self._id) if block_id is None else block_id,
             counter=_value(self._counter),
             ticks=self._ticks(rows),
+            both_ends=self._line is not None or rows == 1,
             overruns=_value(self._overruns),
             device_ns=_value(self._time) if stamp is None else stamp,
             fresh=fresh,

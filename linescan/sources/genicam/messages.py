@@ -63,6 +63,7 @@ class Evidence:
         block_id: GenTL's frame id.
         counter: the camera's line counter at the first line.
         ticks: encoder position at the first and last line.
+        both_ends: both were read; otherwise the first stands for the last.
         overruns: line triggers missed so far.
         device_ns: time stamp of the camera, taken as that of the last line.
         host_ns: time since the epoch at which the block was fetched.
@@ -77,6 +78,7 @@ class Evidence:
     block_id: int | None = None
     counter: int | None = None
     ticks: tuple[int, int] | None = None
+    both_ends: bool = False
     overruns: int | None = None
     device_ns: int | None = None
     fresh: bool = True

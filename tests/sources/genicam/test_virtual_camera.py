@@ -142,6 +142,14 @@ def test_reversal_and_missed_triggers_are_flagged(rig: MakeRig) -> None:
     assert ticks.tolist() == [seen.world.encoder_at(3 * HEIGHT + row) for row in range(HEIGHT)]
 
 
+def test_each_block_has_the_ticks_of_its_ends(rig: MakeRig) -> None:
+    seen = rig(world={"ticks_per_line": (7, 2)}).play(past(5 * HEIGHT))
+    for block in seen.blocks:
+        first, last = block.first_line, block.first_line + HEIGHT - 1
+        assert block.encoder_ends == (seen.world.encoder_at(first), seen.world.encoder_at(last))
+        assert block.encoder is None
+
+
 @pytest.mark.parametrize("how", ["kill", "crash", "abort", "lost", "hang"])
 def test_the_camera_comes_back_and_the_lines_between_are_counted(
     rig: MakeRig, how: str, caplog: Any
