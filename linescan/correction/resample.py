@@ -272,7 +272,7 @@ def _ticks_of(block: LineBlock) -> Ticks:
     if block.encoder_ends is None:
         raise CalibrationError(
             f"line {block.first_line} has no encoder tick: switch the camera's encoder chunks "
-            "on, or correction.encoder_resampling off"
+            "on (source.chunks), or correction.encoder_resampling off"
         )
     first, last = block.encoder_ends
     steps = np.linspace(0, last - first, block.valid_rows)

@@ -90,8 +90,8 @@ def correction_stages(config: Config, info: SourceInfo) -> tuple[list[Stage[Any,
         The stages, and what is known of the lines that leave them.
 
     Raises:
-        LinescanError: the flat field cannot be read or is for other lines, or the length of a row
-            is not known.
+        LinescanError: the flat field cannot be read or is for other lines, there are no encoder
+            ticks, or the length of a row is not known.
     """
     path, resampling = config.correction.flat_field, config.correction.encoder_resampling
     stages: list[Stage[Any, Any]] = []
@@ -105,6 +105,11 @@ def correction_stages(config: Config, info: SourceInfo) -> tuple[list[Stage[Any,
     if resampling.enabled:
         from linescan.correction.resample import Resample
 
+        if not info.encoder:
+            raise ConfigError(
+                f"'correction.encoder_resampling': {info.name} gives no encoder ticks with its "
+                "lines; leave it out"
+            )
         row_mm = _row_mm(resampling, info)
         ticks = row_mm / (resampling.mm_per_tick or 1.0)
         ticks = ticks if resampling.counts == "up" else -ticks

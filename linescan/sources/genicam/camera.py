@@ -60,6 +60,7 @@ class GenicamCamera:
             line_rate_hz=opened.line_rate_hz,
             across_mm=pitch.across_mm,
             along_mm=pitch.along_mm,
+            encoder=opened.encoder,
         )
 
     @property

@@ -10,7 +10,7 @@ from linescan.config import GenicamSource
 from linescan.errors import SourceError
 from linescan.sources.genicam import aliases as known
 from linescan.sources.genicam.aliases import Alias
-from linescan.sources.genicam.chunks import enable_chunks
+from linescan.sources.genicam.chunks import ENCODER, enable_chunks
 from linescan.sources.genicam.features import find, get, name_of, put
 from linescan.sources.genicam.messages import Opened
 from linescan.sources.genicam.payload import layout_of
@@ -57,6 +57,7 @@ def configure(node_map: Any, section: GenicamSource, name: str) -> Opened:
         pixel_format=layout.name,
         line_rate_hz=float(rate) if rate else None,
         triggered=is_triggered(node_map),
+        encoder=find(node_map, ENCODER) is not None,
         notes=tuple(notes),
     )
 

@@ -14,7 +14,8 @@ class Opened:
     """Child: the camera is open and configured; blocks are at most (height, width) pixels.
 
     ``triggered`` says that a line trigger is on, so that lines come with the web's motion; None
-    where the camera does not tell. ``notes`` are for the log.
+    where the camera does not tell. ``encoder`` is False where it has no chunk of its position.
+    ``notes`` are for the log.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Opened:
     pixel_format: str
     line_rate_hz: float | None
     triggered: bool | None = None
+    encoder: bool = True
     notes: tuple[str, ...] = ()
 
 
