@@ -23,6 +23,7 @@ BLIND = 1000
 """Blocks that may be missing, at most, as long as no line rate is known."""
 Best = Literal["auto", "line_counter", "encoder", "block_id", "clock"]
 _RANK = {"auto": 0, "line_counter": 0, "encoder": 1, "block_id": 2, "clock": 3}
+_DOUBT = "it is lower than before, or higher than time allows"
 _log = logging.getLogger(__name__)
 
 
@@ -138,13 +139,13 @@ class LineNumbers:
         """How far line counter and block id are ahead; None where there is none to believe."""
         lines = blocks = None
         if seen.counter is not None and self._counter.begun:
-            lines = self._counter.ahead(seen.counter, most)
+            lines = self._counter.ahead(seen.counter, most, anew=self._reconnected)
             if lines is None:
-                _log.warning("line counter %d is not believed: time rules it out", seen.counter)
+                _log.warning("line counter %d is not believed: %s", seen.counter, _DOUBT)
         if seen.block_id is not None and self._ids.begun:
             blocks = self._ids.ahead(seen.block_id, most / self._height + 1)
             if blocks is None:
-                _log.warning("block id %d is not believed: time rules it out", seen.block_id)
+                _log.warning("block id %d is not believed: %s", seen.block_id, _DOUBT)
         return _Ahead(lines, blocks)
 
     def _most(self, seen: Evidence) -> float:

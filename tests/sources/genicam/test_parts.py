@@ -133,6 +133,41 @@ def test_after_a_reconnect_the_clock_tells_where_nothing_else_does(best: Any) ->
     assert placed.losses == (Loss(500, 2000, Cause.RECONNECT, estimated=True),)
 
 
+def reconnected(*before: Block, after: Block) -> tuple[Loss, ...]:
+    """Losses between two streams."""
+    numbers = LineNumbers(100, 1000.0)
+    for block in before:
+        numbers.place(block)
+    numbers.reconnect()
+    placed = numbers.place(after)
+    assert placed is not None
+    return placed.losses
+
+
+def test_a_line_counter_that_goes_on_over_a_reconnect_is_exact() -> None:
+    before = [seen(n, counter=1000 + 100 * n) for n in range(5)]
+    losses = reconnected(*before, after=seen(25, counter=3500))
+    assert losses == (Loss(500, 2000, Cause.RECONNECT),)
+
+
+@pytest.mark.parametrize("first", [0, 60_000, 10**6])
+def test_a_line_counter_that_begins_anew_with_the_camera_leaves_it_to_the_clock(
+    first: int,
+) -> None:
+    """From 60,000 to 0 looks like a wrap of 16 bits, but none was ever seen."""
+    before = [seen(n, counter=first + 100 * n) for n in range(5)]
+    losses = reconnected(*before, after=seen(85, counter=0))
+    assert losses == (Loss(500, 8000, Cause.RECONNECT, estimated=True),)
+
+
+def test_a_counter_of_16_bits_is_followed_over_a_short_absence_only() -> None:
+    before = [seen(n, counter=(65_400 + 100 * n) % 65_536) for n in range(5)]
+    short = reconnected(*before, after=seen(25, counter=(65_400 + 2500) % 65_536))
+    assert short == (Loss(500, 2000, Cause.RECONNECT),)
+    after = seen(2005, counter=(65_400 + 200_500) % 65_536)
+    assert reconnected(*before, after=after) == (Loss(500, 200_000, Cause.RECONNECT, True),)
+
+
 @given(incomplete=st.integers(0, 5), under_run=st.integers(0, 5), more=st.integers(0, 5))
 def test_a_gap_is_explained_to_the_line(incomplete: int, under_run: int, more: int) -> None:
     missing = incomplete + under_run + more
