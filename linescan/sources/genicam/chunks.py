@@ -13,6 +13,7 @@ from linescan.config import GenicamSource
 from linescan.sources.genicam.features import find, one_line
 from linescan.sources.genicam.messages import Evidence
 from linescan.sources.genicam.payload import optional
+from linescan.sources.genicam.positions import Positions
 
 COUNTER = ("ChunkLineCounter", "ChunkLineCount", "ChunkScanLineCounter", "ChunkLinesCounter")
 ENCODER = ("ChunkEncoderValue", "ChunkShaftEncoderCounter", "ChunkEncoderCounter")
@@ -71,6 +72,7 @@ class ChunkReader:
         self._time = find(node_map, TIMESTAMP)
         self._id = find(node_map, FRAME_ID)
         self._every_line = every_line and self._line is not None
+        self._positions = Positions(self._tick)
 
     def evidence(self, buffer: Any, rows: int, *, fresh: bool, under_runs: int) -> Evidence:
         """All there is to know of a block's lines.
@@ -100,19 +102,14 @@ class ChunkReader:
             under_runs=under_runs,
         )
 
-    def encoder(self, rows: int) -> npt.NDArray[np.int64] | None:
-        """(rows,) positions, where every line's is to be read and the camera has them."""
-        node, line = self._encoder, self._line
-        if node is None or line is None or not self._every_line:
-            return None
-        ticks = np.empty(rows, np.int64)
-        try:
-            for row in range(rows):
-                line.value = row
-                ticks[row] = node.value
-        except Exception:  # noqa: BLE001 - the block has no such chunk
-            return None
-        return ticks
+    def encoder(self, memory: Any, rows: int) -> npt.NDArray[np.int64] | None:
+        """(rows,) positions, where every line's is to be read and the camera has them.
+
+        Args:
+            memory: the buffer's bytes; its chunks are attached.
+            rows: lines of the block.
+        """
+        return self._positions.read(memory, rows) if self._every_line else None
 
     def _ticks(self, rows: int) -> tuple[int, int] | None:
         if self._line is None:

@@ -75,4 +75,4 @@ class Handover:
             return Block(Handed.NO_SLOT, seen)
         slot, self._slot = self._slot, None
         copy_rows(image, self._layout, opened.width, ring.slot(slot))
-        return Block(Handed.WHOLE, seen, slot, device.chunks.encoder(seen.rows))
+        return Block(Handed.WHOLE, seen, slot, device.chunks.encoder(image.memory, seen.rows))

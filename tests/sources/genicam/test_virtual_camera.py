@@ -150,6 +150,23 @@ def test_each_block_has_the_ticks_of_its_ends(rig: MakeRig) -> None:
         assert block.encoder is None
 
 
+def test_every_line_s_ticks_are_the_camera_s_own_whatever_the_block_looks_like(
+    rig: MakeRig,
+) -> None:
+    seen = rig(world={"wobble": (9.0, 31.0)}, chunks={"encoder": "lines"})
+    seen.world.inject(
+        Fault(FaultKind.PADDED, 5 * HEIGHT, 8),
+        Fault(FaultKind.SHORT, 8 * HEIGHT, 20),
+        Fault(FaultKind.SHORT, 10 * HEIGHT, 3),
+        Fault(FaultKind.REVERSAL, 15 * HEIGHT + 9, 20),
+    )
+    seen.play(past(20 * HEIGHT)).check()
+    for block in seen.blocks:
+        assert block.encoder is not None
+        lines_of = range(block.first_line, block.first_line + block.valid_rows)
+        assert block.encoder.tolist() == [seen.world.encoder_at(line) for line in lines_of]
+
+
 @pytest.mark.parametrize("how", ["kill", "crash", "abort", "lost", "hang"])
 def test_the_camera_comes_back_and_the_lines_between_are_counted(
     rig: MakeRig, how: str, caplog: Any
