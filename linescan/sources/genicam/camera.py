@@ -78,7 +78,8 @@ class GenicamCamera:
         _check_harvesters()
         self._captured = captured
         try:
-            self._opened = opened = self._launch()
+            opened = self._launch()
+            self._accept(opened)
             size = opened.height * opened.width * np.dtype(opened.dtype).itemsize
             slots = slots_for(size, self._section.ring_blocks)
             self._ring = Ring(slots, opened.height, opened.width, opened.dtype)
@@ -132,10 +133,7 @@ class GenicamCamera:
             SourceError: the camera cannot be had.
         """
         self._process = CameraProcess(self._section)
-        opened = self._process.wait_until_open(self._stopped.is_set)
-        for note in opened.notes:
-            _log.warning("%s", note)
-        return opened
+        return self._process.wait_until_open(self._stopped.is_set)
 
     def _end_process(self) -> None:
         process, self._process = self._process, None
@@ -154,7 +152,9 @@ class GenicamCamera:
         if ring is None or numbers is None:
             return
         if self._process is None:
-            self._check_same(self._launch())
+            opened = self._launch()
+            self._check_same(opened)
+            self._accept(opened)
             numbers.reconnect()
             self._clock.restart()
         process = self._process
@@ -254,7 +254,12 @@ class GenicamCamera:
                 f"{opened.name}: the camera came back with {changes}; set it back, or start the "
                 f"run again; values given for {keys} are set at each connection"
             )
+
+    def _accept(self, opened: Opened) -> None:
+        """This camera is acquired from; say what it has otherwise than it was asked."""
         self._opened = opened
+        for note in opened.notes:
+            _log.warning("%s", note)
 
     def _is_open(self) -> Opened:
         if self._opened is None:

@@ -125,6 +125,8 @@ def test_the_device_that_is_asked_for(device: Device, serial: str) -> None:
             "'source.pixel_format': the camera's PixelFormat cannot be Mono12: it takes RGBa8",
         ),
         ({"line_rate_hz": 5000.0}, "the camera has no feature AcquisitionLineRate or"),
+        ({"line_rate_hz": 5000.0}, "; leave it out, or find its name with 'linescan camera feat"),
+        ({"trigger": {"mode": "encoder"}}, "'source.trigger': the camera has no feature Trigger"),
     ],
 )
 def test_what_cannot_be_had_is_one_sentence(settings: dict[str, Any], said: str) -> None:

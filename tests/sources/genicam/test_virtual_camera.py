@@ -245,7 +245,7 @@ def test_a_camera_that_runs_free_and_gives_no_lines_has_stalled(rig: MakeRig, ca
 def test_a_camera_that_comes_back_with_other_lines_is_refused_until_it_has_the_old_ones(
     rig: MakeRig, caplog: Any
 ) -> None:
-    seen = rig()
+    seen = rig(camera_is_master=True, gain=9.0)
     seen.play(past(20 * HEIGHT))
     registers = seen.world.record.registers
     registers[Register.WIDTH], registers[Register.HEIGHT] = WIDTH // 2, 2 * HEIGHT
@@ -267,3 +267,5 @@ def test_a_camera_that_comes_back_with_other_lines_is_refused_until_it_has_the_o
     assert f"with width {WIDTH // 2} instead of {WIDTH}, height {2 * HEIGHT}" in refused[0]
     assert "values given for 'source.width', 'source.block_lines' are set at" in refused[0]
     assert [r for r in caplog.records if "the camera is back after" in r.message]
+    differs = [r for r in caplog.records if "asks for 9.0, the camera's Gain is 0.0" in r.message]
+    assert len(differs) == 2, "at each connection that counts"
