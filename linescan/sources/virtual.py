@@ -68,8 +68,7 @@ def visible(section: GenicamSource) -> Iterator[None]:
     """
     if section.producer.name == NAME:
         build_producer(section.producer)
-    # Without names, so that a process that is killed leaves nothing behind.
-    with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as lines:
+    with _nameless() as file, _nameless() as lines:
         before = os.environ.get(ENVIRONMENT)
         with make_world(_path_of(file), section, store=_path_of(lines)) as world:
             os.environ.update(world.environment)
@@ -79,6 +78,21 @@ def visible(section: GenicamSource) -> Iterator[None]:
             os.environ.pop(ENVIRONMENT, None)
             if before is not None:
                 os.environ[ENVIRONMENT] = before
+
+
+def _nameless() -> IO[bytes]:
+    """A temporary file without a name: a process that is killed leaves nothing behind.
+
+    Raises:
+        SourceError: there is no place for one.
+    """
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise SourceError(
+            f"the virtual camera's world cannot be written: {error}; set TMPDIR to a folder with "
+            "room for it"
+        ) from error
 
 
 def _path_of(file: IO[bytes]) -> Path:

@@ -60,7 +60,13 @@ def ledger(path: Path) -> dict[str, Any]:
 def test_any_producer_goes_all_the_way_to_a_subscriber(
     start: Start, endpoint: str, tmp_path: Path
 ) -> None:
-    source = {"type": "genicam", "producer": VIKY, "width": 320, "block_lines": 120}
+    source = {
+        "type": "genicam",
+        "producer": VIKY,
+        "width": 320,
+        "block_lines": 120,
+        "buffers": 128,
+    }
     config = configured(tmp_path, source, "frame: {lines: 320, overlap: 0}\n")
     subscriber = start("subscribe", endpoint, "--json", "--timeout", "40")
     auditor = start("verify", endpoint, "--timeout", "40")
