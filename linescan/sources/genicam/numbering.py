@@ -76,6 +76,7 @@ class LineNumbers:
         self._overruns: int | None = None
         self._under_runs = 0
         self._credit = 0
+        self._first_id: int | None = None
         self._incomplete = 0
         self._reconnected = False
         self._varies = False
@@ -103,6 +104,8 @@ class LineNumbers:
         ahead = self._ahead(seen, most)
         gap = self._gap(seen, most, ahead) if self._last_at is not None else Gap(0)
         losses = self._explain(gap, seen)
+        if self._last_at is None:
+            self._first_id = seen.block_id
         first, flags = self.next_line, self._flags(seen, block.encoder)
         self._follow(seen, gap, ahead)
         cause = _LOST.get(block.handed)
@@ -195,8 +198,15 @@ class LineNumbers:
                 if cause is Cause.UNDER_RUN:
                     under_runs -= -(-count // self._height)
         # The count is read when a block is fetched: what it counts may lie behind that block.
-        self._credit = 0 if self._reconnected else under_runs
+        self._credit = self._behind(seen, under_runs) if self._reconnected else under_runs
         return losses
+
+    def _behind(self, seen: Evidence, under_runs: int) -> int:
+        """Of the under-runs of a new stream, those behind its first block: not before it, by id."""
+        if seen.block_id is None or self._first_id is None:
+            return 0
+        before = seen.block_id - self._first_id
+        return max(0, under_runs - before) if before >= 0 else 0
 
     def _flags(self, seen: Evidence, encoder: npt.NDArray[np.int64] | None) -> BlockFlag:
         flags = BlockFlag.NONE

@@ -76,12 +76,17 @@ def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def check_causes(seen: Rig) -> None:
-    """Each loss has the cause that the camera's own journal has, to the line.
+    """Each loss has the cause that the camera's own journal has, to the line, but for two doubts.
 
     Lines between the last block that was handed over before a failure and the first one after it
     are lost as ``reconnect`` whatever else became of them: the process that knew is dead. The
     journal says which they are (missed, never fetched, fetched and not handed over, and what went
-    wrong in between), and only that sum is held against it. Everywhere else every cause is exact.
+    wrong in between), and only that sum is held against it.
+
+    A producer counts its under-runs, and does not say which blocks they were. So a dropped block
+    can be taken for an under-run that lies behind it; within a stream that evens out, and a
+    campaign without failures is exact in both (test_virtual_camera.py). A stream that ends in
+    between, or begins with blocks already missing, leaves the two causes exact in their sum only.
     """
     fates, lost, truth = seen.check(), seen.lost(), seen.world.truth()
     for item in seen.items:
@@ -89,11 +94,12 @@ def check_causes(seen: Rig) -> None:
             for fate, count in truth.within(*item.lines()).items():
                 fates[fate] -= count
     lost.pop(Cause.RECONNECT, None)
+    gaps = lost.pop(Cause.CAMERA_GAP, 0), lost.pop(Cause.UNDER_RUN, 0)
+    assert min(gaps) > 0, "both causes were found"
+    assert fates.pop(Fate.DROPPED) + fates.pop(Fate.UNDER_RUN) == sum(gaps)
     assert fates == {
         Fate.DELIVERED: sum(block.valid_rows for block in seen.blocks),
         Fate.INCOMPLETE: lost.pop(Cause.INCOMPLETE_BLOCK, 0),
-        Fate.DROPPED: lost.pop(Cause.CAMERA_GAP, 0),
-        Fate.UNDER_RUN: lost.pop(Cause.UNDER_RUN, 0),
         Fate.UNFETCHED: 0,
         Fate.MISSED: 0,
     }

@@ -192,6 +192,20 @@ def test_an_under_run_that_is_counted_early_explains_the_next_gap() -> None:
     assert losses == [Loss(200, 200, Cause.UNDER_RUN), Loss(500, 100, Cause.CAMERA_GAP)]
 
 
+@pytest.mark.parametrize(("first_id", "cause"), [(1, Cause.UNDER_RUN), (3, Cause.CAMERA_GAP)])
+def test_under_runs_that_a_new_stream_began_with_are_told_apart_by_its_first_id(
+    first_id: int, cause: Cause
+) -> None:
+    """Two were counted when the first block was fetched: behind block 1, or before block 3."""
+    numbers = LineNumbers(100, 1000.0)
+    numbers.place(seen(0))
+    numbers.reconnect()
+    numbers.place(seen(10, block_id=first_id, under_runs=2))
+    placed = numbers.place(seen(13, block_id=first_id + 3, under_runs=2))
+    assert placed is not None
+    assert placed.losses == (Loss(placed.first_line - 200, 200, cause),)
+
+
 def test_incomplete_blocks_at_the_end_are_lost() -> None:
     numbers = LineNumbers(100, 1000.0)
     numbers.place(seen(0))
