@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 
 from linescan.config import GenicamSource, OverloadSection
+from linescan.config.genicam import Chunks
 from linescan.correction.correct import Correct
 from linescan.correction.flat_field import FlatField
 from linescan.ledger import Ledger
@@ -100,6 +101,9 @@ def main() -> int:
     parser.add_argument("--width", type=int, default=4096)
     parser.add_argument("--block", type=int, default=512, help="lines of a block")
     parser.add_argument("--frame", type=int, default=2048, help="lines of a frame")
+    parser.add_argument(
+        "--encoder", choices=("ends", "lines"), default="ends", help="encoder positions to read"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         return bench(given, Path(folder))
@@ -111,7 +115,12 @@ def bench(given: argparse.Namespace, folder: Path) -> int:
     settings = WorldSettings(line_rate_hz=given.rate, block_lines=given.block, hold=True)
     with VirtualWorld.create(folder / "world", pixels, settings=settings) as world:
         os.environ.update(world.environment)
-    section = GenicamSource(producer=build_producer(), buffers=32, ring_blocks=64)
+    section = GenicamSource(
+        producer=build_producer(),
+        buffers=32,
+        ring_blocks=64,
+        chunks=Chunks(encoder=given.encoder),
+    )
     ledger, camera = Ledger(), TimedCamera(section)
     camera.open(ledger.capture)
     reference = FlatField(

@@ -104,8 +104,8 @@ class Chunks(Section):
     more: tuple[str, ...] = ()
     """Further chunks to switch on, by the camera's names (values of ChunkSelector)."""
     encoder: Literal["ends", "lines"] = "ends"
-    """Encoder positions to read: of a block's first and last line, or of every line, which costs
-    about 3 µs a line and is what encoder resampling needs."""
+    """Encoder positions to read: of a block's first and last line, or of every line. With ``ends``,
+    encoder resampling takes the travel within a block for even and sees no reversal in it."""
 
 
 class Supervision(Section):

@@ -121,8 +121,12 @@ class Resample(FoldStage[LineBlock, LineBlock, ResamplerState]):
         self._state = replace(self._state, next_line=item.first_line + item.valid_rows, away=False)
 
     def skip(self, loss: Loss) -> Iterator[LineBlock | Loss]:
-        """Note that the camera was away, and pass the loss on."""
-        if loss.cause is Cause.CAMERA_GAP:
+        """Note that the camera was away, and pass the loss on.
+
+        Only a camera that was opened anew may have lost its count with its power. Whatever else
+        costs lines leaves the stream as it is: a lower count is then a web that runs back.
+        """
+        if loss.cause is Cause.RECONNECT:
             self._state = replace(self._state, away=True)
         yield loss
 
@@ -268,7 +272,7 @@ def _ticks_of(block: LineBlock) -> Ticks:
     if block.encoder_ends is None:
         raise CalibrationError(
             f"line {block.first_line} has no encoder tick: switch the camera's encoder chunks "
-            "on, or correction.encoder_resampling off"
+            "on (source.chunks), or correction.encoder_resampling off"
         )
     first, last = block.encoder_ends
     steps = np.linspace(0, last - first, block.valid_rows)

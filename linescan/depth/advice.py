@@ -33,13 +33,22 @@ class Demand:
     Attributes:
         lines: rows of a frame.
         overlap: of them shared with the frame before.
-        line_rate_hz: lines per second that the source gives; None where it gives as many as are
-            taken.
+        line_rate_hz: lines, or rows after resampling, that come in a second; None where that is
+            not known, or where as many come as are taken.
+        paced: they come at a rate of the source's own.
     """
 
     lines: int
     overlap: int
     line_rate_hz: float | None
+    paced: bool = False
+
+    @property
+    def rate(self) -> str:
+        """What the source gives, in words."""
+        if self.line_rate_hz is not None:
+            return f"{self.line_rate_hz:.0f}"
+        return "as many as the web's speed makes" if self.paced else "as many as are taken"
 
     def lines_per_s(self, ms: float) -> float:
         """New lines per second where a frame takes so long."""
@@ -66,13 +75,10 @@ def describe(cost: FrameCost, demand: Demand) -> str:
     parts = [f"{cost.passes.count(size)} x {size[0]}x{size[1]}" for size in sizes]
     gflop = "" if cost.gflop is None else f", {cost.gflop:.3g} GFLOP"
     aligning = f" ({cost.align_ms:.3g} of them to align tiles)" if cost.align_ms else ""
-    rate = "as many as are taken"
-    if demand.line_rate_hz is not None:
-        rate = f"{demand.line_rate_hz:.0f}"
     return (
         f"depth of a frame: {' + '.join(parts)}, {cost.tokens} tokens{gflop}, {cost.ms:.3g} ms"
         f"{aligning} on {cost.engine}: {1e3 / cost.ms:.3g} frames/s, "
-        f"{demand.lines_per_s(cost.ms):.0f} lines/s; the source gives {rate}"
+        f"{demand.lines_per_s(cost.ms):.0f} lines/s; the source gives {demand.rate}"
     )
 
 

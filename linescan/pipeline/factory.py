@@ -90,8 +90,8 @@ def correction_stages(config: Config, info: SourceInfo) -> tuple[list[Stage[Any,
         The stages, and what is known of the lines that leave them.
 
     Raises:
-        LinescanError: the flat field cannot be read or is for other lines, or the length of a row
-            is not known.
+        LinescanError: the flat field cannot be read or is for other lines, there are no encoder
+            ticks, or the length of a row is not known.
     """
     path, resampling = config.correction.flat_field, config.correction.encoder_resampling
     stages: list[Stage[Any, Any]] = []
@@ -105,11 +105,17 @@ def correction_stages(config: Config, info: SourceInfo) -> tuple[list[Stage[Any,
     if resampling.enabled:
         from linescan.correction.resample import Resample
 
+        if not info.encoder:
+            raise ConfigError(
+                f"'correction.encoder_resampling': {info.name} gives no encoder ticks with its "
+                "lines; leave it out"
+            )
         row_mm = _row_mm(resampling, info)
         ticks = row_mm / (resampling.mm_per_tick or 1.0)
         ticks = ticks if resampling.counts == "up" else -ticks
         stages.append(Resample(ticks, resampling.max_gap_rows, resampling.jitter_rows))
-        info = replace(info, along_mm=row_mm)
+        rate = _row_rate(line_rate(config.source, info), info, row_mm)
+        info = replace(info, along_mm=row_mm, line_rate_hz=rate, resampled=True)
     return stages, info
 
 
@@ -122,6 +128,13 @@ def _row_mm(resampling: EncoderResamplingSection, info: SourceInfo) -> float:
             "across; give the travel of one row in mm, or source.pitch.across_mm"
         )
     return row_mm
+
+
+def _row_rate(lines_hz: float | None, info: SourceInfo, row_mm: float) -> float | None:
+    """Rows per second of a web at the speed that line rate and pitch tell; None where unknown."""
+    if lines_hz is None or info.along_mm is None:
+        return None
+    return lines_hz * info.along_mm / row_mm
 
 
 def processing_stages(
@@ -151,7 +164,7 @@ def processing_stages(
             f"{card.frame_size[0]}x{card.frame_size[1]}: set it to pad or drop"
         )
     frame, pitch = (rows, info.width), (info.along_mm, info.across_mm)
-    demand = Demand(rows, overlap, line_rate(config.source, info))
+    demand = Demand(rows, overlap, line_rate(config.source, info), paced(config.source))
     report = partial(report_cost, demand, config.depth, card, frame) if streaming else None
     stages: list[Stage[Any, Any]] = [
         *depth_stages(config.depth, card, frame, pitch, info.bits, report)
@@ -164,13 +177,21 @@ def processing_stages(
 
 
 def line_rate(source: SourceSection, info: SourceInfo) -> float | None:
-    """Lines per second that a source will give; None where it gives as many as are taken.
+    """Lines, or rows after resampling, that come in a second.
 
-    A recording or images come at the configured rate, whatever they were taken at.
+    None where it is not known, or where as many come as are taken. A recording or images come at
+    the configured rate, whatever they were taken at.
     """
+    if info.resampled:
+        return info.line_rate_hz
     if isinstance(source, GenicamSource):
         return source.line_rate_hz or info.line_rate_hz
     return None if source.rate == "max" else source.rate
+
+
+def paced(source: SourceSection) -> bool:
+    """Whether lines come at a rate of the source's own, not as fast as they are taken."""
+    return isinstance(source, GenicamSource) or source.rate != "max"
 
 
 def _frame_shape(config: Config, info: SourceInfo) -> tuple[int, int]:

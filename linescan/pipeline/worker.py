@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from linescan.errors import PublishError
+from linescan.errors import LinescanError, PublishError
 from linescan.latency import Latency
 from linescan.pipeline.channel import Channel, ChannelClosed
 from linescan.records import Cause, Frame, Inspection, Loss, ModelInput
@@ -146,6 +146,8 @@ class Worker:
             self._fatal(error)
         if self._in_a_row > QUIET_AFTER and self._in_a_row % 100:
             return
+        # An error that says what to do needs no trace.
+        traced = self._in_a_row == 1 and not isinstance(error, LinescanError)
         log.error(
             "stage %s failed on %s: %s: %s (%d in a row)",
             self.stage.name,
@@ -153,7 +155,7 @@ class Worker:
             type(error).__name__,
             error,
             self._in_a_row,
-            exc_info=error if self._in_a_row == 1 else None,
+            exc_info=error if traced else None,
         )
 
     def _stamp(self, output: Any) -> Any:

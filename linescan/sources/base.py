@@ -25,6 +25,8 @@ class SourceInfo:
         across_mm: distance of neighbouring columns on the web in mm, where known.
         along_mm: distance of neighbouring lines on the web in mm, where known.
         total_lines: lines that will come, where the source ends by itself.
+        encoder: False where lines certainly come without encoder ticks.
+        resampled: rows of equal travel stand for the lines; rate and distance along are theirs.
     """
 
     name: str
@@ -35,6 +37,8 @@ class SourceInfo:
     across_mm: float | None = None
     along_mm: float | None = None
     total_lines: int | None = None
+    encoder: bool = True
+    resampled: bool = False
 
 
 class Source(Protocol):

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,9 +68,9 @@ def visible(section: GenicamSource) -> Iterator[None]:
     """
     if section.producer.name == NAME:
         build_producer(section.producer)
-    with tempfile.TemporaryDirectory(prefix="linescan-virtual-") as folder:
+    with _nameless() as file, _nameless() as lines:
         before = os.environ.get(ENVIRONMENT)
-        with make_world(Path(folder) / "world", section) as world:
+        with make_world(_path_of(file), section, store=_path_of(lines)) as world:
             os.environ.update(world.environment)
         try:
             yield
@@ -80,12 +80,33 @@ def visible(section: GenicamSource) -> Iterator[None]:
                 os.environ[ENVIRONMENT] = before
 
 
-def make_world(path: Path, section: GenicamSource) -> VirtualWorld:
+def _nameless() -> IO[bytes]:
+    """A temporary file without a name: a process that is killed leaves nothing behind.
+
+    Raises:
+        SourceError: there is no place for one.
+    """
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        raise SourceError(
+            f"the virtual camera's world cannot be written: {error}; set TMPDIR to a folder with "
+            "room for it"
+        ) from error
+
+
+def _path_of(file: IO[bytes]) -> Path:
+    """Where this process and those it starts find a file that has no name."""
+    return Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+
+
+def make_world(path: Path, section: GenicamSource, *, store: Path | None = None) -> VirtualWorld:
     """A world as a configuration describes it; its first line is the first that is acquired.
 
     Args:
-        path: the world file, in a folder with room for its pixels.
+        path: the world file.
         section: the camera, with what it sees; its line rate and block height are the world's, too.
+        store: the file for its pixels; beside the world where None.
 
     Raises:
         SourceError: the lines cannot be had, are too many, or cannot be written.
@@ -104,7 +125,7 @@ def make_world(path: Path, section: GenicamSource) -> VirtualWorld:
         hold=True,
     )
     try:
-        world = VirtualWorld.create(path, pixels, bits=max(8, bits), settings=settings)
+        world = VirtualWorld.create(path, pixels, bits=max(8, bits), settings=settings, store=store)
     except ValueError as error:
         raise SourceError(f"the virtual camera: {error}") from error
     if seen.fault_every_lines is not None:

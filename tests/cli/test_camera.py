@@ -29,6 +29,16 @@ def test_cameras_are_listed_with_what_the_configuration_takes() -> None:
     assert all("Viky" in line and line[-1] == "free" for line in lines[1:])
 
 
+def test_a_producer_in_the_current_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("local.cti").symlink_to(PRODUCER)
+    result = camera("list", "local.cti")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("Viky") == 3
+
+
 def test_features_are_found_by_name_with_what_they_take() -> None:
     result = camera("features", PRODUCER, "--search", "width")
     assert result.exit_code == 0, result.output

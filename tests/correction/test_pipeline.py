@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
+import genicam
 import numpy as np
 import pytest
 
@@ -123,7 +125,22 @@ def test_rows_need_a_length(recording: Path) -> None:
         config(recording, mm_per_tick=None)
 
 
-def test_lines_without_ticks_are_lost_with_a_cause(tmp_path: Path) -> None:
+def test_a_source_without_encoder_is_refused_at_once(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "web.png"), np.zeros((64, 32), np.uint8))
+    viky = next(Path(str(genicam.__file__)).parent.rglob("*.cti"))
+    keys = "enabled: true, mm_per_tick: 0.01, row_mm: 0.1"
+    for source in (
+        f"{{type: genicam, producer: {viky}, width: 320, block_lines: 120}}",
+        f"{{type: images, path: {tmp_path / 'web.png'}}}",
+    ):
+        text = f"source: {source}\ncorrection: {{encoder_resampling: {{{keys}}}}}\n"
+        with pytest.raises(ConfigError, match="gives no encoder ticks with its lines; leave"):
+            build_pipeline(parse(text + "depth: {enabled: false}\n", "test"))
+
+
+def test_lines_without_ticks_are_lost_with_a_cause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "bare"
     with RecordingWriter(path, Header(width=WIDTH, dtype="uint8", bits=8)) as writer:
         writer.append(LineBlock(np.zeros((100, WIDTH), np.uint8), 0, 100, 0))
@@ -131,6 +148,8 @@ def test_lines_without_ticks_are_lost_with_a_cause(tmp_path: Path) -> None:
     outcome = pipeline.run()
     assert outcome.totals.balanced
     assert outcome.totals.lost == {Cause.CORRECTION_FAILURE: 100}
+    (said,) = [r for r in caplog.records if "no encoder tick" in r.message]
+    assert said.exc_info is None, "it says what to do: no trace"
 
 
 def _first_tick(path: Path) -> int:

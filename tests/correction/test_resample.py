@@ -34,7 +34,7 @@ steps = st.lists(
 cuts = st.lists(st.integers(1, 119), max_size=12)
 intervals = st.builds(Interval, st.integers(1, 119), st.integers(1, 15))
 holes = st.lists(intervals, max_size=3)
-causes = st.sampled_from([Cause.QUEUE_OVERFLOW, Cause.CAMERA_GAP])
+causes = st.sampled_from([Cause.QUEUE_OVERFLOW, Cause.RECONNECT])
 
 
 def resample(items: list[Item], **options: float) -> list[Item]:
@@ -221,7 +221,7 @@ def test_lost_lines_among_many_a_row_leave_no_hole() -> None:
 def test_a_counter_that_begins_anew_after_the_camera_was_away() -> None:
     items = [
         *blocks(1000 + TICKS * np.arange(20)),
-        Loss(20, 30, Cause.CAMERA_GAP),
+        Loss(20, 30, Cause.RECONNECT),
         *blocks(TICKS * np.arange(20), first=50),
     ]
     output = resample(items)
@@ -235,10 +235,36 @@ def test_a_counter_that_begins_anew_after_the_camera_was_away() -> None:
 def test_a_counter_that_goes_on_while_the_camera_is_away_shows_the_hole() -> None:
     items = [
         *blocks(TICKS * np.arange(20)),
-        Loss(20, 30, Cause.CAMERA_GAP),
+        Loss(20, 30, Cause.RECONNECT),
         *blocks(TICKS * np.arange(50, 60), first=50),
     ]
     assert list(rows_of(resample(items))) == [*range(20), *range(50, 60)]
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.RECONNECT])
+def test_a_lower_count_after_any_other_loss_is_a_web_that_ran_back(cause: Cause) -> None:
+    items = [
+        *blocks(TICKS * np.arange(20)),
+        Loss(20, 30, cause),
+        *blocks(TICKS * np.arange(10, 30), first=50),
+    ]
+    output = resample(items)
+    assert next(x for x in output if isinstance(x, Loss)) == items[1], "passed on as it is"
+    assert list(rows_of(output)) == list(range(30)), "no place is given twice"
+    back = [line for line in lost_lines(output, Cause.REVERSED_TRAVEL) if line >= 50]
+    assert back == list(range(50, 58)), "one row back is jitter"
+    assert flags_of(output) == ["ENCODER_REVERSED"]
+    check_account(items, output, 8, 2)
+
+
+def test_a_loss_of_another_cause_does_not_hide_that_the_camera_was_away() -> None:
+    items = [
+        *blocks(1000 + TICKS * np.arange(20)),
+        Loss(20, 30, Cause.RECONNECT),
+        Loss(50, 10, Cause.RING_OVERFLOW),
+        *blocks(TICKS * np.arange(20), first=60),
+    ]
+    assert flags_of(resample(items)) == ["ENCODER_RESTARTED"]
 
 
 def test_a_counter_of_32_bits_that_wraps_goes_on() -> None:

@@ -145,6 +145,8 @@ def test_the_report_is_one_line_and_a_warning_only_where_needed(
         r"cpu-fp32: [\d.]+ frames/s, \d+ lines/s; the source gives as many as are taken$",
         text,
     )
+    unknown = describe(found, Demand(2048, 128, None, paced=True))
+    assert unknown.endswith("; the source gives as many as the web's speed makes")
     with caplog.at_level(logging.INFO):
         report_cost(Demand(2048, 128, 1000.0), section, CARD, frame, found)
         assert [r.levelname for r in caplog.records] == ["INFO"]

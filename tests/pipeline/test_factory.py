@@ -18,7 +18,13 @@ from linescan.depth.fallback import FallbackEngine
 from linescan.depth.inference import Inference
 from linescan.errors import ConfigError, ModelError, PublishError
 from linescan.evaluation.detection import Box, Score, score_frame
-from linescan.pipeline.factory import build_pipeline, line_rate, processing_stages
+from linescan.pipeline.chain import set_up
+from linescan.pipeline.factory import (
+    build_pipeline,
+    correction_stages,
+    line_rate,
+    processing_stages,
+)
 from linescan.protocol.encode import encode
 from linescan.protocol.messages import Stamp
 from linescan.protocol.topics import Kind
@@ -218,6 +224,37 @@ def test_the_rate_is_that_at_which_lines_come() -> None:
     camera = GenicamSource(producer=Path("a.cti"))
     assert line_rate(camera, taken) == 777.0
     assert line_rate(camera.model_copy(update={"line_rate_hz": 9000.0}), taken) == 9000.0
+
+
+@pytest.mark.parametrize(
+    ("along_mm", "rate", "said"),
+    [
+        (0.05, "10000", "the source gives 2500"),
+        (None, "10000", "the source gives as many as the web's speed makes"),
+        (0.05, "max", "the source gives as many as are taken"),
+    ],
+)
+def test_advice_goes_by_the_rows_that_resampling_makes(
+    handmade: Path, caplog: pytest.LogCaptureFixture, along_mm: float | None, rate: str, said: str
+) -> None:
+    """A line is 0.05 mm of the web, a row 0.2 mm: a quarter as many rows come."""
+    resampling = "{enabled: true, mm_per_tick: 0.05, row_mm: 0.2}"
+    keys = [
+        f"depth.model={handmade}",
+        "depth.backend=cpu",
+        "frame.lines=512",
+        f"source.rate={rate}",
+    ]
+    config = settings(
+        ImagesSource(path=Path("web.png")),
+        [*keys, f"correction.encoder_resampling={resampling}"],
+    )
+    stages, info = correction_stages(config, SourceInfo("test", 256, along_mm=along_mm))
+    assert len(stages) == 1
+    assert info.along_mm == 0.2
+    with caplog.at_level(logging.INFO), set_up(processing_stages(config, info)):
+        pass
+    assert f"; {said}\n" in caplog.text
 
 
 def test_frames_that_a_resizing_model_does_not_take_are_refused_at_once(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,13 @@ def test_without_a_compiler_it_is_said_what_to_install(
     monkeypatch.delenv("CC", raising=False)
     with pytest.raises(SourceError, match="install one"):
         build_producer(tmp_path / NAME)
+
+
+@needs_compiler
+def test_no_place_for_the_world_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(SourceError, match=r"cannot be written: .* set TMPDIR to a folder"):
+        open_source(section(tmp_path, producer=build_producer())).open(lambda _: None)
 
 
 @needs_compiler

@@ -14,7 +14,8 @@ class FaultKind(enum.IntEnum):
     INCOMPLETE = 1
     """A block arrives incomplete: ``amount`` rows of it, and no chunks."""
     SHORT = 2
-    """A block ends after ``amount`` rows; rows of the block before it lie behind them."""
+    """A block ends after ``amount`` rows, or holds none with 0, as when no line trigger came in
+    time; rows of the block before it lie behind them."""
     PADDED = 3
     """Each line of a block ends with ``amount`` bytes of padding, at most 32."""
     DROPPED = 4

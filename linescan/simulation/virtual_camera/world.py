@@ -51,14 +51,16 @@ class VirtualWorld:
         *,
         bits: int | None = None,
         settings: WorldSettings | None = None,
+        store: Path | None = None,
     ) -> VirtualWorld:
         """Make a world whose camera sees these lines, again and again.
 
         Args:
-            path: the world file; the pixels go beside it, with ``.lines`` added.
+            path: the world file.
             pixels: (lines, width) uint8 or uint16.
             bits: bits of a value that are in use; all of them where None.
             settings: how it is; ``WorldSettings()`` where None.
+            store: the pixels' file; beside the world file, with ``.lines`` added, where None.
 
         Raises:
             SourceError: it cannot be written.
@@ -67,7 +69,7 @@ class VirtualWorld:
         settings = settings if settings is not None else WorldSettings()
         bits = bits if bits is not None else 8 * pixels.dtype.itemsize
         check(path, pixels, bits, settings)
-        store = path.with_name(path.name + ".lines")
+        store = path.with_name(path.name + ".lines") if store is None else store
         record = WorldRecord()
         describe(record, store, pixels, bits, settings)
         try:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linescan.errors import SourceError
-from linescan.sources.genicam.device import device_property
+from linescan.sources.genicam.device import device_property, no_camera
 from linescan.sources.genicam.features import KINDS, describe_range, kind_of
 
 ACCESS = {0: "unknown", 1: "free", 2: "read only", 3: "in use", 4: "busy", 5: "open", 6: "open"}
@@ -43,10 +42,7 @@ def list_devices(harvester: Any, producer: Path) -> list[tuple[str, str, str, st
         vendor, model, serial, user = (device_property(info, name) for name in names)
         found.append((vendor, model, serial, user, access))
     if not found:
-        raise SourceError(
-            f"{producer}: no camera found; is one connected, switched on, and reachable from "
-            "this machine?"
-        )
+        raise no_camera(producer)
     return found
 
 

@@ -15,6 +15,7 @@ from linescan.errors import SourceError, install_hint
 from linescan.records import Interval, LineBlock, Loss
 from linescan.sources.base import SourceInfo
 from linescan.sources.genicam.clock import HostClock
+from linescan.sources.genicam.device import check_producer
 from linescan.sources.genicam.messages import Block, Ended, Failed, Handed, Opened
 from linescan.sources.genicam.numbering import LineNumbers, Placed
 from linescan.sources.genicam.process import CameraProcess
@@ -23,6 +24,10 @@ from linescan.sources.genicam.ring import Ring, slots_for
 _LOOK_S = 0.1
 JITTER = 0.25
 """Part of a pause that is left to chance, so that cameras on one switch do not retry in step."""
+REMIND_S = 600.0
+"""The same failure, again and again, is logged once in so long."""
+_KEYS = {"width": "width", "height": "block_lines", "pixel_format": "pixel_format"}
+"""What a camera must come back with, and its key in the configuration."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +45,8 @@ class GenicamCamera:
         self._clock = HostClock()
         self._captured: Callable[[Iterable[Interval]], None] = lambda _: None
         self._failures = 0
+        self._failed_at = 0.0
+        self._logged: tuple[str, float] | None = None
 
     @property
     def description(self) -> SourceInfo:
@@ -53,6 +60,7 @@ class GenicamCamera:
             line_rate_hz=opened.line_rate_hz,
             across_mm=pitch.across_mm,
             along_mm=pitch.along_mm,
+            encoder=opened.encoder,
         )
 
     @property
@@ -66,15 +74,12 @@ class GenicamCamera:
         Raises:
             SourceError: the producer or the camera cannot be had, or does not take a setting.
         """
-        if not self._section.producer.is_file():
-            raise SourceError(
-                f"{self._section.producer}: no such GenTL producer (.cti) file; set "
-                "'source.producer' to the one that your camera's vendor installed"
-            )
+        check_producer(self._section.producer)
         _check_harvesters()
         self._captured = captured
         try:
-            self._opened = opened = self._launch()
+            opened = self._launch()
+            self._accept(opened)
             size = opened.height * opened.width * np.dtype(opened.dtype).itemsize
             slots = slots_for(size, self._section.ring_blocks)
             self._ring = Ring(slots, opened.height, opened.width, opened.dtype)
@@ -103,7 +108,6 @@ class GenicamCamera:
                 self._end_process()
                 if self._stopped.is_set():
                     break
-                self._failures += 1
                 self._pause_or_give_up(error)
         if self._numbers is not None:
             for loss in self._numbers.finish():
@@ -129,10 +133,7 @@ class GenicamCamera:
             SourceError: the camera cannot be had.
         """
         self._process = CameraProcess(self._section)
-        opened = self._process.wait_until_open(self._stopped.is_set)
-        for note in opened.notes:
-            _log.warning("%s", note)
-        return opened
+        return self._process.wait_until_open(self._stopped.is_set)
 
     def _end_process(self) -> None:
         process, self._process = self._process, None
@@ -151,7 +152,9 @@ class GenicamCamera:
         if ring is None or numbers is None:
             return
         if self._process is None:
-            self._check_same(self._launch())
+            opened = self._launch()
+            self._check_same(opened)
+            self._accept(opened)
             numbers.reconnect()
             self._clock.restart()
         process = self._process
@@ -181,7 +184,7 @@ class GenicamCamera:
         seen = message.evidence
         if message.handed is not Handed.WHOLE or message.slot is None or seen is None:
             return
-        self._failures = 0
+        self._note_success()
         pixels = ring.lend(message.slot, seen.rows)
         self._captured([Interval(placed.first_line, seen.rows)])
         device_ns, exposed = seen.device_ns, None
@@ -195,6 +198,7 @@ class GenicamCamera:
             device_ns,
             encoder=message.encoder,
             flags=placed.flags,
+            encoder_ends=seen.ticks if seen.both_ends else None,
             exposed_ns=exposed,
         )
 
@@ -204,15 +208,34 @@ class GenicamCamera:
         Raises:
             SourceError: that was the last one.
         """
-        limits = self._section.supervision
+        limits, now = self._section.supervision, time.monotonic()
+        self._failures += 1
+        if self._failures == 1:
+            self._failed_at = now
         if limits.attempts is not None and self._failures > limits.attempts:
             raise error
         pause = limits.first_retry_s * 2.0 ** min(self._failures - 1, 30)
         pause = min(pause, limits.longest_retry_s) * random.uniform(1 - JITTER, 1 + JITTER)
-        _log.warning("%s; trying again in %.1f s (attempt %d)", error, pause, self._failures)
-        end = time.monotonic() + pause
+        self._log_failure(str(error), pause, now)
+        end = now + pause
         while time.monotonic() < end and not self._stopped.wait(min(_LOOK_S, pause)):
             pass
+
+    def _log_failure(self, why: str, pause: float, now: float) -> None:
+        """Warn of a failure when it is a new one, and now and then while it stays the same."""
+        last = self._logged
+        known = last is not None and last[0] == why and now - last[1] < REMIND_S
+        if not known:
+            self._logged = why, now
+        level = logging.DEBUG if known else logging.WARNING
+        _log.log(level, "%s; trying again in %.1f s (attempt %d)", why, pause, self._failures)
+
+    def _note_success(self) -> None:
+        """A block came: the next failure is a first one."""
+        if self._failures:
+            away, attempts = time.monotonic() - self._failed_at, self._failures
+            _log.warning("the camera is back after %.1f s (attempt %d)", away, attempts)
+        self._failures, self._logged = 0, None
 
     def _check_same(self, opened: Opened) -> None:
         """Refuse a camera that came back otherwise: the stages behind are set up for its lines.
@@ -221,14 +244,22 @@ class GenicamCamera:
             SourceError: width, height or pixels are not what they were.
         """
         before = self._is_open()
-        for what in ("width", "height", "pixel_format"):
-            was, now = getattr(before, what), getattr(opened, what)
-            if was != now:
-                raise SourceError(
-                    f"{opened.name}: the camera came back with {what} {now} instead of {was}; set "
-                    "it back, or start the run again"
-                )
+        other = [k for k in _KEYS if getattr(before, k) != getattr(opened, k)]
+        if other:
+            changes = ", ".join(
+                f"{key} {getattr(opened, key)} instead of {getattr(before, key)}" for key in other
+            )
+            keys = ", ".join(f"'source.{_KEYS[key]}'" for key in other)
+            raise SourceError(
+                f"{opened.name}: the camera came back with {changes}; set it back, or start the "
+                f"run again; values given for {keys} are set at each connection"
+            )
+
+    def _accept(self, opened: Opened) -> None:
+        """This camera is acquired from; say what it has otherwise than it was asked."""
         self._opened = opened
+        for note in opened.notes:
+            _log.warning("%s", note)
 
     def _is_open(self) -> Opened:
         if self._opened is None:

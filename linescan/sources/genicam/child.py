@@ -25,6 +25,8 @@ POLL_S = 0.0003
 """Pause between polls that found nothing; Python's interpreter lock is free meanwhile."""
 WAIT_MS = 100
 """Time between signs of life while the parent does not listen."""
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""As the pipeline's own log has it."""
 OPEN_S = 120
 """Time for a camera to open, or to close, before the kernel ends the process."""
 
@@ -39,6 +41,7 @@ def main(section: GenicamSource, parent: Connection) -> None:
         section: the camera and its settings.
         parent: where to send what ``messages`` describes, and where orders come from.
     """
+    logging.basicConfig(format=LOG_FORMAT)
     logging.getLogger("harvesters").setLevel(logging.CRITICAL)
     signal.alarm(OPEN_S)
     orders = _Orders(parent)

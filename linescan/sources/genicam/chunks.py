@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from linescan.config import GenicamSource
-from linescan.sources.genicam.features import find
+from linescan.sources.genicam.features import find, one_line
 from linescan.sources.genicam.messages import Evidence
 from linescan.sources.genicam.payload import optional
+from linescan.sources.genicam.positions import Positions
 
 COUNTER = ("ChunkLineCounter", "ChunkLineCount", "ChunkScanLineCounter", "ChunkLinesCounter")
 ENCODER = ("ChunkEncoderValue", "ChunkShaftEncoderCounter", "ChunkEncoderCounter")
@@ -45,7 +46,7 @@ def enable_chunks(node_map: Any, section: GenicamSource) -> tuple[str, ...]:
         node_map.ChunkModeActive.value = True
         there = tuple(node_map.ChunkSelector.symbolics)
     except Exception as error:  # noqa: BLE001 - whatever a vendor's library raises
-        return (f"chunk data cannot be switched on: {error}",)
+        return (f"chunk data cannot be switched on: {one_line(error)}",)
     for name in dict.fromkeys((*KNOWN, *section.chunks.more)):
         try:
             if name in there:
@@ -55,7 +56,7 @@ def enable_chunks(node_map: Any, section: GenicamSource) -> tuple[str, ...]:
                 failed.append(f"the camera has no chunk {name}; it has {', '.join(there)}")
         except Exception as error:  # noqa: BLE001 - some chunks are always on, and read-only
             if name in section.chunks.more:
-                failed.append(f"chunk {name} cannot be switched on: {error}")
+                failed.append(f"chunk {name} cannot be switched on: {one_line(error)}")
     return tuple(failed)
 
 
@@ -71,6 +72,7 @@ class ChunkReader:
         self._time = find(node_map, TIMESTAMP)
         self._id = find(node_map, FRAME_ID)
         self._every_line = every_line and self._line is not None
+        self._positions = Positions(self._tick)
 
     def evidence(self, buffer: Any, rows: int, *, fresh: bool, under_runs: int) -> Evidence:
         """All there is to know of a block's lines.
@@ -93,25 +95,21 @@ class ChunkReader:
             block_id=_value(self._id) if block_id is None else block_id,
             counter=_value(self._counter),
             ticks=self._ticks(rows),
+            both_ends=self._line is not None or rows == 1,
             overruns=_value(self._overruns),
             device_ns=_value(self._time) if stamp is None else stamp,
             fresh=fresh,
             under_runs=under_runs,
         )
 
-    def encoder(self, rows: int) -> npt.NDArray[np.int64] | None:
-        """(rows,) positions, where every line's is to be read and the camera has them."""
-        node, line = self._encoder, self._line
-        if node is None or line is None or not self._every_line:
-            return None
-        ticks = np.empty(rows, np.int64)
-        try:
-            for row in range(rows):
-                line.value = row
-                ticks[row] = node.value
-        except Exception:  # noqa: BLE001 - the block has no such chunk
-            return None
-        return ticks
+    def encoder(self, memory: Any, rows: int) -> npt.NDArray[np.int64] | None:
+        """(rows,) positions, where every line's is to be read and the camera has them.
+
+        Args:
+            memory: the buffer's bytes; its chunks are attached.
+            rows: lines of the block.
+        """
+        return self._positions.read(memory, rows) if self._every_line else None
 
     def _ticks(self, rows: int) -> tuple[int, int] | None:
         if self._line is None:

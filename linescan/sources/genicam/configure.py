@@ -10,7 +10,7 @@ from linescan.config import GenicamSource
 from linescan.errors import SourceError
 from linescan.sources.genicam import aliases as known
 from linescan.sources.genicam.aliases import Alias
-from linescan.sources.genicam.chunks import enable_chunks
+from linescan.sources.genicam.chunks import ENCODER, enable_chunks
 from linescan.sources.genicam.features import find, get, name_of, put
 from linescan.sources.genicam.messages import Opened
 from linescan.sources.genicam.payload import layout_of
@@ -57,6 +57,7 @@ def configure(node_map: Any, section: GenicamSource, name: str) -> Opened:
         pixel_format=layout.name,
         line_rate_hz=float(rate) if rate else None,
         triggered=is_triggered(node_map),
+        encoder=find(node_map, ENCODER) is not None,
         notes=tuple(notes),
     )
 
@@ -191,12 +192,16 @@ def _trigger(node_map: Any, section: GenicamSource) -> list[tuple[Alias, object,
     if on:
         sources = known.ENCODER_SOURCES if trigger.mode == "encoder" else known.LINE_SOURCES
         node = find(node_map, known.TRIGGER_SOURCE.names)
-        there = () if node is None else node.symbolics
-        source = trigger.source or _first(sources, there)
+        if node is None:
+            raise SourceError(
+                "'source.trigger': the camera has no feature TriggerSource; leave it out, and set "
+                "its trigger by its own names with 'source.features'"
+            )
+        source = trigger.source or _first(sources, node.symbolics)
         if source is None:
             raise SourceError(
                 f"'source.trigger.source' is missing: the camera's TriggerSource takes "
-                f"{', '.join(there) or 'nothing'}"
+                f"{', '.join(node.symbolics)}"
             )
         pairs.append((known.TRIGGER_SOURCE, source, "trigger.source"))
         pairs.append((known.TRIGGER_ACTIVATION, trigger.activation, "trigger.activation"))

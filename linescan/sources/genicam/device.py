@@ -17,8 +17,6 @@ from linescan.sources.genicam.chunks import ChunkReader
 from linescan.sources.genicam.configure import configure
 from linescan.sources.genicam.features import get, one_line
 
-OPEN_READWRITE = 5
-"""GenTL's DEVICE_ACCESS_STATUS of a device that is open in this process."""
 _NO_WAIT_S = 1e-9
 """A time-out of 0 would wait for ever."""
 
@@ -53,6 +51,7 @@ class CameraDevice:
             self._acquirer.timeout_period_on_update_event_data_call = 0
             event = self._acquirer.Events.INCOMPLETE_BUFFER
             self._acquirer.add_callback(event, _counter(self))
+            self._status = self._access_status()
         except BaseException:
             self.close()
             raise
@@ -105,11 +104,18 @@ class CameraDevice:
 
     @property
     def present(self) -> bool:
-        """Whether the camera is still there; producers that do not say so count as yes."""
+        """Whether the camera is still there; producers that do not say so count as yes.
+
+        What an open camera's access status is differs between producers: before GenTL 1.5 there
+        was none for it. So it is held against what it was just after opening.
+        """
+        return self._access_status() == self._status
+
+    def _access_status(self) -> int | None:
         try:
-            return int(self._acquirer.device.module.access_status) == OPEN_READWRITE
+            return int(self._acquirer.device.module.access_status)
         except Exception:  # noqa: BLE001 - not implemented by the producer
-            return True
+            return None
 
     def close(self) -> None:
         """Stop and release, in the order that survives a lost camera; errors are only logged."""
@@ -139,6 +145,19 @@ def _counter(device: CameraDevice) -> Any:
     return type("Counter", (Callback,), {"emit": emit})()
 
 
+def check_producer(path: Path) -> None:
+    """Refuse a producer whose file is not there.
+
+    Raises:
+        SourceError: there is no such file.
+    """
+    if not path.is_file():
+        raise SourceError(
+            f"{path}: no such GenTL producer (.cti) file; give the one that your camera's vendor "
+            "installed"
+        )
+
+
 def load_producer(path: Path) -> Any:
     """A Harvester with the producer's cameras listed.
 
@@ -147,19 +166,24 @@ def load_producer(path: Path) -> Any:
     """
     import ctypes
 
-    if not path.is_file():
-        raise SourceError(f"{path}: no such GenTL producer (.cti) file")
+    check_producer(path)
     try:
-        library = ctypes.CDLL(str(path))
+        library = ctypes.CDLL(str(path.absolute()))  # a bare name would be looked for elsewhere
     except OSError as error:
-        raise SourceError(f"{path}: the GenTL producer cannot be loaded: {error}") from error
+        why = str(error).removeprefix(f"{path.absolute()}: ")
+        raise SourceError(
+            f"{path}: the GenTL producer cannot be loaded: {why}; is it the vendor's file for "
+            "Linux on this processor, and is the vendor's software installed?"
+        ) from error
     if not hasattr(library, "GCInitLib"):
-        raise SourceError(f"{path}: the library is no GenTL producer")
+        raise SourceError(
+            f"{path}: the library is no GenTL producer; the vendor's file ends in .cti"
+        )
     from genicam import gentl
     from harvesters.core import Harvester
 
     harvester = Harvester()
-    harvester.add_file(str(path))
+    harvester.add_file(str(path.absolute()))
     try:
         harvester.update()
     except gentl.GenericException as error:
@@ -177,16 +201,14 @@ def take_device(harvester: Any, section: GenicamSource) -> tuple[Any, str]:
 
     infos = list(harvester.device_info_list)
     if not infos:
-        raise SourceError(
-            f"no camera found through {section.producer}; is one connected, switched on, and "
-            "reachable from this machine?"
-        )
+        raise no_camera(section.producer)
     wanted = section.device
     matching = [info for info in infos if _matches(info, wanted)]
     if wanted.index >= len(matching):
-        asked = ", ".join(f"{k} {v}" for k, v in wanted.model_dump(exclude_none=True).items())
+        keys = wanted.model_dump(exclude_defaults=True)
+        asked = ", ".join(f"{k} {v}" for k, v in keys.items())
         there = "; ".join(name_of_device(info) for info in infos)
-        raise SourceError(f"no camera with {asked}; there are: {there}")
+        raise SourceError(f"no camera with {asked}; set 'source.device' to one of these: {there}")
     info = matching[wanted.index]
     try:
         return harvester.create(infos.index(info)), name_of_device(info)
@@ -202,6 +224,21 @@ def take_device(harvester: Any, section: GenicamSource) -> tuple[Any, str]:
         raise SourceError(
             f"{name_of_device(info)}: it cannot be opened: {one_line(error)}"
         ) from error
+
+
+def no_camera(producer: Path) -> SourceError:
+    """What to say where a producer lists nothing."""
+    from linescan.simulation.virtual_camera import NAME
+
+    if producer.name == NAME:
+        return SourceError(
+            f"no camera found through {producer}; say what the virtual camera sees with "
+            "'source.virtual', as configs/virtual-camera.yaml does"
+        )
+    return SourceError(
+        f"no camera found through {producer}; is one connected, switched on, and reachable from "
+        "this machine?"
+    )
 
 
 def _matches(info: Any, wanted: Device) -> bool:

@@ -10,6 +10,8 @@ from linescan.sources.genicam.aliases import IN_BASE_UNIT, Alias
 
 READ_ONLY = 3
 """GenApi's EAccessMode: NI 0, NA 1, WO 2, RO 3, RW 4."""
+ANY_INTEGER = (-(2**63), 2**63 - 1)
+"""Limits of a whole number that has none."""
 KINDS = {
     "IInteger": "a whole number",
     "IFloat": "a number",
@@ -42,7 +44,10 @@ def put(node_map: Any, alias: Alias, value: object) -> None:
     node = find(node_map, alias.names)
     if node is None:
         near = suggest(node_map, alias.names[0])
-        raise SourceError(f"the camera has no feature {' or '.join(alias.names)}{near}")
+        raise SourceError(
+            f"the camera has no feature {' or '.join(alias.names)}{near}; leave it out, or find "
+            "its name with 'linescan camera features'"
+        )
     name = name_of(node, alias.names[0])
     value = _typed(node, name, _in_own_unit(node, alias, value))
     from genicam import genapi
@@ -99,8 +104,10 @@ def describe_range(node: Any) -> str:
     with contextlib.suppress(Exception):
         step = getattr(node, "inc", 1) if kind_of(node) == "IInteger" else 1
         unit = str(getattr(node, "unit", "") or "")
-        text = f"{node.min} to {node.max}" + (f" in steps of {step}" if step != 1 else "")
-        return f"{text} {unit}".strip()
+        low, high = node.min, node.max
+        if (low, high) != ANY_INTEGER:
+            text = f"{low} to {high}" + (f" in steps of {step}" if step != 1 else "")
+            return f"{text} {unit}".strip()
     return KINDS.get(kind_of(node), "other values")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from linescan.sources.genicam.device import CameraDevice
 from linescan.sources.genicam.messages import Block, Handed
-from linescan.sources.genicam.payload import copy_rows, find_image, layout_of
+from linescan.sources.genicam.payload import copy_rows, find_image, layout_of, rows_of
 from linescan.sources.genicam.ring import Ring
 
 
@@ -67,14 +67,12 @@ class Handover:
     def _take(self, buffer: Any) -> Block:
         device, opened, ring = self._device, self._device.opened, self._ring
         image = find_image(buffer, self._layout, opened.width, ring.height)
-        rows = 0 if image is None else image.rows
-        seen = device.chunks.evidence(
-            buffer, rows or opened.height, fresh=self._fresh, under_runs=device.under_runs
-        )
+        rows = min(rows_of(buffer, opened.height), ring.height) if image is None else image.rows
+        seen = device.chunks.evidence(buffer, rows, fresh=self._fresh, under_runs=device.under_runs)
         if image is None:
             return Block(Handed.BAD, seen)
         if self._slot is None:
             return Block(Handed.NO_SLOT, seen)
         slot, self._slot = self._slot, None
         copy_rows(image, self._layout, opened.width, ring.slot(slot))
-        return Block(Handed.WHOLE, seen, slot, device.chunks.encoder(seen.rows))
+        return Block(Handed.WHOLE, seen, slot, device.chunks.encoder(image.memory, seen.rows))

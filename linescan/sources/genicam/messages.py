@@ -14,7 +14,8 @@ class Opened:
     """Child: the camera is open and configured; blocks are at most (height, width) pixels.
 
     ``triggered`` says that a line trigger is on, so that lines come with the web's motion; None
-    where the camera does not tell. ``notes`` are for the log.
+    where the camera does not tell. ``encoder`` is False where it has no chunk of its position.
+    ``notes`` are for the log.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Opened:
     pixel_format: str
     line_rate_hz: float | None
     triggered: bool | None = None
+    encoder: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -51,7 +53,7 @@ class Handed(enum.Enum):
     NO_SLOT = enum.auto()
     """The ring was full."""
     BAD = enum.auto()
-    """It has another width or pixel format than configured, or no rows."""
+    """It has another width or pixel format than configured, or no rows: then nothing is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Evidence:
         block_id: GenTL's frame id.
         counter: the camera's line counter at the first line.
         ticks: encoder position at the first and last line.
+        both_ends: both were read; otherwise the first stands for the last.
         overruns: line triggers missed so far.
         device_ns: time stamp of the camera, taken as that of the last line.
         host_ns: time since the epoch at which the block was fetched.
@@ -77,6 +80,7 @@ class Evidence:
     block_id: int | None = None
     counter: int | None = None
     ticks: tuple[int, int] | None = None
+    both_ends: bool = False
     overruns: int | None = None
     device_ns: int | None = None
     fresh: bool = True

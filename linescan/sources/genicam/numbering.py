@@ -23,6 +23,7 @@ BLIND = 1000
 """Blocks that may be missing, at most, as long as no line rate is known."""
 Best = Literal["auto", "line_counter", "encoder", "block_id", "clock"]
 _RANK = {"auto": 0, "line_counter": 0, "encoder": 1, "block_id": 2, "clock": 3}
+_DOUBT = "it is lower than before, or higher than time allows"
 _log = logging.getLogger(__name__)
 
 
@@ -75,6 +76,7 @@ class LineNumbers:
         self._overruns: int | None = None
         self._under_runs = 0
         self._credit = 0
+        self._first_id: int | None = None
         self._incomplete = 0
         self._reconnected = False
         self._varies = False
@@ -102,6 +104,8 @@ class LineNumbers:
         ahead = self._ahead(seen, most)
         gap = self._gap(seen, most, ahead) if self._last_at is not None else Gap(0)
         losses = self._explain(gap, seen)
+        if self._last_at is None:
+            self._first_id = seen.block_id
         first, flags = self.next_line, self._flags(seen, block.encoder)
         self._follow(seen, gap, ahead)
         cause = _LOST.get(block.handed)
@@ -138,13 +142,13 @@ class LineNumbers:
         """How far line counter and block id are ahead; None where there is none to believe."""
         lines = blocks = None
         if seen.counter is not None and self._counter.begun:
-            lines = self._counter.ahead(seen.counter, most)
+            lines = self._counter.ahead(seen.counter, most, anew=self._reconnected)
             if lines is None:
-                _log.warning("line counter %d is not believed: time rules it out", seen.counter)
+                _log.warning("line counter %d is not believed: %s", seen.counter, _DOUBT)
         if seen.block_id is not None and self._ids.begun:
             blocks = self._ids.ahead(seen.block_id, most / self._height + 1)
             if blocks is None:
-                _log.warning("block id %d is not believed: time rules it out", seen.block_id)
+                _log.warning("block id %d is not believed: %s", seen.block_id, _DOUBT)
         return _Ahead(lines, blocks)
 
     def _most(self, seen: Evidence) -> float:
@@ -194,8 +198,15 @@ class LineNumbers:
                 if cause is Cause.UNDER_RUN:
                     under_runs -= -(-count // self._height)
         # The count is read when a block is fetched: what it counts may lie behind that block.
-        self._credit = 0 if self._reconnected else under_runs
+        self._credit = self._behind(seen, under_runs) if self._reconnected else under_runs
         return losses
+
+    def _behind(self, seen: Evidence, under_runs: int) -> int:
+        """Of the under-runs of a new stream, those behind its first block: not before it, by id."""
+        if seen.block_id is None or self._first_id is None:
+            return 0
+        before = seen.block_id - self._first_id
+        return max(0, under_runs - before) if before >= 0 else 0
 
     def _flags(self, seen: Evidence, encoder: npt.NDArray[np.int64] | None) -> BlockFlag:
         flags = BlockFlag.NONE

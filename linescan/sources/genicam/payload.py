@@ -106,19 +106,27 @@ def find_image(buffer: Any, layout: Layout, width: int, height: int) -> Image | 
         return None
     if (optional(buffer, "width") or width) != width:
         return None
-    delivered = optional(buffer, "delivered_image_height")
-    rows = optional(buffer, "height") or delivered or height
-    rows = rows if delivered is None else min(rows, delivered)
+    rows = rows_of(buffer, height)
     memory, offset = buffer.raw_buffer, optional(buffer, "image_offset") or 0
     filled = min(optional(buffer, "size_filled") or len(memory), len(memory)) - offset
     line = layout.line_bytes(width)
     pitch = line + (optional(buffer, "padding_x") or 0)
-    if rows > height or pitch * (rows - 1) + line > filled:
-        return None
-    if not rows:
+    if not 0 < rows <= height or pitch * (rows - 1) + line > filled:
         return None
     big = optional(buffer, "pixel_endianness") == BIG_ENDIAN
     return Image(memory, offset, rows, pitch, big)
+
+
+def rows_of(buffer: Any, height: int) -> int:
+    """Rows that the camera really delivered, as far as the producer says; 0 where none came.
+
+    Args:
+        buffer: the GenTL buffer.
+        height: rows of a block, where it says nothing.
+    """
+    delivered = optional(buffer, "delivered_image_height")
+    rows = optional(buffer, "height") or delivered or height
+    return rows if delivered is None else min(rows, delivered)
 
 
 def copy_rows(image: Image, layout: Layout, width: int, to: npt.NDArray[Any]) -> None:

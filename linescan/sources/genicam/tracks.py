@@ -29,21 +29,33 @@ class Track:
         self._next: int | None = None
         self._rival: int | None = None
         self._zero = False
+        self._turn: int | None = None
 
     @property
     def begun(self) -> bool:
         """Whether there is something to compare with."""
         return self._next is not None
 
-    def ahead(self, value: int, most: float) -> int | None:
-        """Units between what was expected and this value; None where it is not believed."""
+    def ahead(self, value: int, most: float, *, anew: bool = False) -> int | None:
+        """Units between what was expected and this value; None where it is not believed.
+
+        Args:
+            value: what came.
+            most: units that can be missing.
+            anew: the camera was opened anew. Many set their counters to 0 then, which looks like a
+                wrap; and a narrow counter may have turned more than once.
+        """
         if self._next is None or value == self._rival:
             return 0
+        if anew and self._turn is not None and most >= self._turn:
+            return None
         step = value - self._next
         if 0 <= step <= most:
             return step
         if step < 0:
             for wrap in self._wraps:
+                if anew and wrap != self._turn:
+                    continue
                 # Ids that never were 0 begin again at 1; those that were, at 0.
                 if self._last > wrap or value >= wrap + 1 or (self._zero and wrap % 2):
                     continue
@@ -60,6 +72,8 @@ class Track:
             believed: what ``ahead`` said.
         """
         self._zero |= value == 0
+        if believed and value != self._rival and self._next is not None and value < self._next:
+            self._turn = min((w for w in self._wraps if w >= self._last), default=None)
         if believed or self._next is None or value == self._rival:
             self._last, self._next, self._rival = value, value + units, None
         else:

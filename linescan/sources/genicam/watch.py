@@ -68,9 +68,7 @@ class Watch:
         if not self._device.present:
             raise SourceError(f"{self._name}: the camera is gone")
         if self._stall_s is not None and self._moves() and now - self._heard > self._stall_s:
-            raise SourceError(
-                f"{self._name}: no lines for {now - self._heard:.1f} s while lines are due"
-            )
+            raise SourceError(f"{self._name}: no lines for {self._stall_s:g} s while lines are due")
 
     def grown(self) -> str | None:
         """Why the process should be replaced, once its memory has grown past the budget."""

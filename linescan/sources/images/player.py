@@ -62,6 +62,7 @@ class ImagesPlayer:
             across_mm=pitch.across_mm,
             along_mm=pitch.along_mm,
             total_lines=None if self._section.loop else sum(rows for _, rows, _ in self._heights()),
+            encoder=False,
         )
 
     def open(self, captured: Callable[[Iterable[Interval]], None]) -> None:

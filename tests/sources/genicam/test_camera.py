@@ -110,8 +110,14 @@ def test_the_device_that_is_asked_for(device: Device, serial: str) -> None:
     ("settings", "said"),
     [
         ({"producer": Path("/missing/vendor.cti")}, "/missing/vendor.cti: no such GenTL producer"),
-        ({"device": Device(serial="77")}, "no camera with serial 77, index 0; there are: "),
-        ({"device": Device(index=3)}, "no camera with index 3; there are: "),
+        (
+            {"device": Device(serial="77")},
+            "no camera with serial 77; set 'source.device' to one of",
+        ),
+        (
+            {"device": Device(index=3)},
+            "no camera with index 3; set 'source.device' to one of",
+        ),
         ({"width": 5000}, "Width cannot be 5000: it takes 100 to 800"),
         ({"block_lines": 7}, "Height cannot be 7: it takes 100 to 800"),
         (
@@ -119,6 +125,8 @@ def test_the_device_that_is_asked_for(device: Device, serial: str) -> None:
             "'source.pixel_format': the camera's PixelFormat cannot be Mono12: it takes RGBa8",
         ),
         ({"line_rate_hz": 5000.0}, "the camera has no feature AcquisitionLineRate or"),
+        ({"line_rate_hz": 5000.0}, "; leave it out, or find its name with 'linescan camera feat"),
+        ({"trigger": {"mode": "encoder"}}, "'source.trigger': the camera has no feature Trigger"),
     ],
 )
 def test_what_cannot_be_had_is_one_sentence(settings: dict[str, Any], said: str) -> None:
@@ -132,7 +140,7 @@ def test_what_cannot_be_had_is_one_sentence(settings: dict[str, Any], said: str)
 
 def test_a_file_that_is_no_producer_is_said(tmp_path: Path) -> None:
     (tmp_path / "text.cti").write_text("hello")
-    with pytest.raises(SourceError, match=r"text\.cti: the GenTL producer cannot be loaded"):
+    with pytest.raises(SourceError, match=r"text\.cti: .* cannot be loaded: file too short; is it"):
         GenicamCamera(section(producer=tmp_path / "text.cti")).open(lambda _: None)
     library = next(Path(str(genicam.__file__)).parent.glob("_gentl*.so"))
     shutil.copy(library, tmp_path / "library.cti")

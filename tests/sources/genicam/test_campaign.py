@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import psutil
 import pytest
 
-from linescan.records import Cause
+from linescan.records import Cause, Loss
 from linescan.simulation.virtual_camera import (
     ENDING_FAULTS,
     STREAM_FAULTS,
@@ -31,38 +33,85 @@ def own_memory_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-def leftovers() -> list[str]:
-    """Camera processes of this one, and shared memory that it still holds or has left behind."""
+def processes() -> list[str]:
+    """Processes that this one has started, dead or alive, but for Python's own helper."""
     children = psutil.Process().children(recursive=True)
-    cameras = [str(p) for p in children if "spawn_main" in " ".join(p.cmdline())]
-    maps = Path("/proc/self/maps").read_text().splitlines()
-    rings = [line for line in maps if "linescan-ring" in line]
-    return [*cameras, *rings]
+    return [str(p) for p in children if not _tracks_resources(p)]
 
 
-def check_causes(seen: Rig, *, rest: int) -> None:
-    """Each loss has the cause that the camera's journal has; ``rest`` lines may be in doubt.
+def _tracks_resources(process: psutil.Process) -> bool:
+    """Python starts one such process for all that are spawned; a dead one has no command."""
+    if process.status() == psutil.STATUS_ZOMBIE:
+        return False
+    return "resource_tracker" in " ".join(process.cmdline())
 
-    A block that was fetched by a process which died before handing it over is a reconnect, and so
-    is what the camera dropped after the last block that was handed over.
+
+def rings() -> int:
+    """Rings that this process has mapped."""
+    return Path("/proc/self/maps").read_text().count("linescan-ring")
+
+
+def segments() -> set[str]:
+    """Named shared memory of the kinds that Python makes; others use this machine, too."""
+    names = (path.name for path in Path("/dev/shm").iterdir())
+    return {name for name in names if name.startswith(("psm_", "sem.mp-", "linescan"))}
+
+
+@pytest.fixture
+def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """After the test no process, memory, file or descriptor is there that was not before."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    # Python's own helper process, and the pipe to it, stay from the first spawned process on.
+    resource_tracker.ensure_running()
+    named, open_files = segments(), psutil.Process().num_fds()
+    yield
+    assert processes() == []
+    assert rings() == 0
+    assert segments() <= named
+    assert psutil.Process().num_fds() <= open_files
+    assert list(folder.iterdir()) == []
+
+
+def check_causes(seen: Rig) -> None:
+    """Each loss has the cause that the camera's own journal has, to the line, but for two doubts.
+
+    Lines between the last block that was handed over before a failure and the first one after it
+    are lost as ``reconnect`` whatever else became of them: the process that knew is dead. The
+    journal says which they are (missed, never fetched, fetched and not handed over, and what went
+    wrong in between), and only that sum is held against it.
+
+    A producer counts its under-runs, and does not say which blocks they were. So a dropped block
+    can be taken for an under-run that lies behind it; within a stream that evens out, and a
+    campaign without failures is exact in both (test_virtual_camera.py). A stream that ends in
+    between, or begins with blocks already missing, leaves the two causes exact in their sum only.
     """
-    fates, lost = seen.check(), seen.lost()
-    streams = {
-        Cause.INCOMPLETE_BLOCK: Fate.INCOMPLETE,
-        Cause.CAMERA_GAP: Fate.DROPPED,
-        Cause.UNDER_RUN: Fate.UNDER_RUN,
+    fates, lost, truth = seen.check(), seen.lost(), seen.world.truth()
+    for item in seen.items:
+        if isinstance(item, Loss) and item.cause is Cause.RECONNECT:
+            for fate, count in truth.within(*item.lines()).items():
+                fates[fate] -= count
+    lost.pop(Cause.RECONNECT, None)
+    gaps = lost.pop(Cause.CAMERA_GAP, 0), lost.pop(Cause.UNDER_RUN, 0)
+    assert sum(gaps) > 0
+    assert fates.pop(Fate.DROPPED) + fates.pop(Fate.UNDER_RUN) == sum(gaps)
+    assert fates == {
+        Fate.DELIVERED: sum(block.valid_rows for block in seen.blocks),
+        Fate.INCOMPLETE: lost.pop(Cause.INCOMPLETE_BLOCK, 0),
+        Fate.UNFETCHED: 0,
+        Fate.MISSED: 0,
     }
-    assert set(lost) <= {*streams, Cause.RECONNECT}
-    for cause, fate in streams.items():
-        assert 0 <= fates[fate] - lost.get(cause, 0) <= rest
-    delivered = sum(block.valid_rows for block in seen.blocks)
-    assert 0 <= fates[Fate.DELIVERED] - delivered <= rest
+    assert not lost, "no other cause"
     assert not any(getattr(item, "estimated", False) for item in seen.items)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_two_hundred_faults_of_all_kinds_are_accounted_for_to_the_line(rig: MakeRig) -> None:
+def test_two_hundred_faults_of_all_kinds_are_accounted_for_to_the_line(
+    nothing_is_left: None, rig: MakeRig
+) -> None:
     limits = {"first_retry_s": 0.01, "longest_retry_s": 0.05, "hang_s": 1.0}
     seen = rig(supervision=limits)
     kinds = [*STREAM_FAULTS * 4, *ENDING_FAULTS]
@@ -83,9 +132,8 @@ def test_two_hundred_faults_of_all_kinds_are_accounted_for_to_the_line(rig: Make
     passed = [f for f in seen.world.faults() if f.done or f.fault.at < seen.after]
     assert len(passed) >= 200
     assert ended >= 10
-    check_causes(seen, rest=(ended + 1) * 40 * HEIGHT)
+    check_causes(seen)
     seen.close()
-    assert leftovers() == []
 
 
 ACTS = (FaultKind.REVERSAL, FaultKind.OVER_TRIGGER)
@@ -102,7 +150,7 @@ ACTS = (FaultKind.REVERSAL, FaultKind.OVER_TRIGGER)
     ],
 )
 def test_it_recovers_each_time_and_leaves_nothing_behind(
-    rig: MakeRig, how: str, times: int
+    nothing_is_left: None, rig: MakeRig, how: str, times: int
 ) -> None:
     seen = rig(world={"line_rate_hz": 5000.0})
     memory: list[float] = []
@@ -121,4 +169,3 @@ def test_it_recovers_each_time_and_leaves_nothing_behind(
     seen.check()
     assert memory[-1] - memory[times // 5] < FLAT_MB
     seen.close()
-    assert leftovers() == []

@@ -133,6 +133,41 @@ def test_after_a_reconnect_the_clock_tells_where_nothing_else_does(best: Any) ->
     assert placed.losses == (Loss(500, 2000, Cause.RECONNECT, estimated=True),)
 
 
+def reconnected(*before: Block, after: Block) -> tuple[Loss, ...]:
+    """Losses between two streams."""
+    numbers = LineNumbers(100, 1000.0)
+    for block in before:
+        numbers.place(block)
+    numbers.reconnect()
+    placed = numbers.place(after)
+    assert placed is not None
+    return placed.losses
+
+
+def test_a_line_counter_that_goes_on_over_a_reconnect_is_exact() -> None:
+    before = [seen(n, counter=1000 + 100 * n) for n in range(5)]
+    losses = reconnected(*before, after=seen(25, counter=3500))
+    assert losses == (Loss(500, 2000, Cause.RECONNECT),)
+
+
+@pytest.mark.parametrize("first", [0, 60_000, 10**6])
+def test_a_line_counter_that_begins_anew_with_the_camera_leaves_it_to_the_clock(
+    first: int,
+) -> None:
+    """From 60,000 to 0 looks like a wrap of 16 bits, but none was ever seen."""
+    before = [seen(n, counter=first + 100 * n) for n in range(5)]
+    losses = reconnected(*before, after=seen(85, counter=0))
+    assert losses == (Loss(500, 8000, Cause.RECONNECT, estimated=True),)
+
+
+def test_a_counter_of_16_bits_is_followed_over_a_short_absence_only() -> None:
+    before = [seen(n, counter=(65_400 + 100 * n) % 65_536) for n in range(5)]
+    short = reconnected(*before, after=seen(25, counter=(65_400 + 2500) % 65_536))
+    assert short == (Loss(500, 2000, Cause.RECONNECT),)
+    after = seen(2005, counter=(65_400 + 200_500) % 65_536)
+    assert reconnected(*before, after=after) == (Loss(500, 200_000, Cause.RECONNECT, True),)
+
+
 @given(incomplete=st.integers(0, 5), under_run=st.integers(0, 5), more=st.integers(0, 5))
 def test_a_gap_is_explained_to_the_line(incomplete: int, under_run: int, more: int) -> None:
     missing = incomplete + under_run + more
@@ -155,6 +190,20 @@ def test_an_under_run_that_is_counted_early_explains_the_next_gap() -> None:
         seen(0), seen(1, under_runs=2), seen(4, under_runs=2), seen(6, under_runs=2)
     )
     assert losses == [Loss(200, 200, Cause.UNDER_RUN), Loss(500, 100, Cause.CAMERA_GAP)]
+
+
+@pytest.mark.parametrize(("first_id", "cause"), [(1, Cause.UNDER_RUN), (3, Cause.CAMERA_GAP)])
+def test_under_runs_that_a_new_stream_began_with_are_told_apart_by_its_first_id(
+    first_id: int, cause: Cause
+) -> None:
+    """Two were counted when the first block was fetched: behind block 1, or before block 3."""
+    numbers = LineNumbers(100, 1000.0)
+    numbers.place(seen(0))
+    numbers.reconnect()
+    numbers.place(seen(10, block_id=first_id, under_runs=2))
+    placed = numbers.place(seen(13, block_id=first_id + 3, under_runs=2))
+    assert placed is not None
+    assert placed.losses == (Loss(placed.first_line - 200, 200, cause),)
 
 
 def test_incomplete_blocks_at_the_end_are_lost() -> None:

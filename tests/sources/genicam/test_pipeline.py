@@ -82,3 +82,24 @@ def test_a_consumer_that_stands_still_costs_lines_but_no_account() -> None:
     causes = {str(loss.cause) for loss in losses}
     assert "ring_overflow" in causes
     assert causes <= {"ring_overflow", "under_run", "camera_gap", "partial_frame"}, "no reconnect"
+
+
+@pytest.mark.skipif(compiler() is None, reason="the virtual camera needs a C compiler")
+@pytest.mark.parametrize("encoder", ["ends", "lines"])
+def test_rows_as_long_as_lines_are_the_lines_themselves(encoder: str) -> None:
+    camera = (
+        "source: {type: genicam, producer: build/linescan-virtual.cti, block_lines: 100, "
+        "line_rate_hz: 4000, buffers: 256, virtual: {recording: sim_data/parts}, "
+        f"chunks: {{encoder: {encoder}}}}}\n"
+    )
+    # The virtual camera's encoder gives 4 ticks a line.
+    resampling = "correction: {encoder_resampling: {enabled: true, mm_per_tick: 0.1, row_mm: 0.4}}"
+    rows, losses, totals = frames(camera + resampling, 1000)
+    assert totals.balanced, totals.explain()
+    assert not [loss for loss in losses if loss.cause != "partial_frame"]
+    replayed, _, _ = frames("source: {type: recording, path: sim_data/parts}", 1000)
+    assert len(rows) == len(replayed) == 4
+    for one, other in zip(rows, replayed, strict=True):
+        assert np.array_equal(one.pixels, other.pixels)
+        assert one.camera_lines == other.lines()
+        assert one.encoder == (4 * one.first_line, 4 * (one.first_line + 255))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 
 from linescan.records import BlockFlag, Cause
 from linescan.simulation.virtual_camera import Fate, Fault, FaultKind, FaultPlan, Quirk
-from tests.sources.genicam.virtual import HEIGHT, Rig, lines
+from linescan.simulation.virtual_camera.layout import Register
+from tests.sources.genicam.virtual import HEIGHT, WIDTH, Rig, lines
 
 MakeRig = Callable[..., Rig]
 
@@ -73,6 +75,16 @@ def test_each_cause_of_loss_has_its_name(rig: MakeRig) -> None:
     assert not any(getattr(item, "estimated", False) for item in seen.items)
 
 
+@pytest.mark.parametrize("numbering", ["auto", "block_id"])
+def test_a_block_without_lines_loses_none(rig: MakeRig, numbering: str, caplog: Any) -> None:
+    seen = rig(numbering=numbering)
+    seen.world.inject(*(Fault(FaultKind.SHORT, HEIGHT * n, 0) for n in (5, 6, 20)))
+    seen.play(past(30 * HEIGHT)).check()
+    assert not seen.lost()
+    assert all(block.valid_rows == HEIGHT for block in seen.blocks)
+    assert "not believed" not in caplog.text
+
+
 def test_time_stamps_are_mapped_to_the_host(rig: MakeRig) -> None:
     seen = rig().play(past(40 * HEIGHT))
     for block in seen.blocks[5:]:
@@ -128,6 +140,31 @@ def test_reversal_and_missed_triggers_are_flagged(rig: MakeRig) -> None:
     ticks = seen.blocks[3].encoder
     assert ticks is not None
     assert ticks.tolist() == [seen.world.encoder_at(3 * HEIGHT + row) for row in range(HEIGHT)]
+
+
+def test_each_block_has_the_ticks_of_its_ends(rig: MakeRig) -> None:
+    seen = rig(world={"ticks_per_line": (7, 2)}).play(past(5 * HEIGHT))
+    for block in seen.blocks:
+        first, last = block.first_line, block.first_line + HEIGHT - 1
+        assert block.encoder_ends == (seen.world.encoder_at(first), seen.world.encoder_at(last))
+        assert block.encoder is None
+
+
+def test_every_line_s_ticks_are_the_camera_s_own_whatever_the_block_looks_like(
+    rig: MakeRig,
+) -> None:
+    seen = rig(world={"wobble": (9.0, 31.0)}, chunks={"encoder": "lines"})
+    seen.world.inject(
+        Fault(FaultKind.PADDED, 5 * HEIGHT, 8),
+        Fault(FaultKind.SHORT, 8 * HEIGHT, 20),
+        Fault(FaultKind.SHORT, 10 * HEIGHT, 3),
+        Fault(FaultKind.REVERSAL, 15 * HEIGHT + 9, 20),
+    )
+    seen.play(past(20 * HEIGHT)).check()
+    for block in seen.blocks:
+        assert block.encoder is not None
+        lines_of = range(block.first_line, block.first_line + block.valid_rows)
+        assert block.encoder.tolist() == [seen.world.encoder_at(line) for line in lines_of]
 
 
 @pytest.mark.parametrize("how", ["kill", "crash", "abort", "lost", "hang"])
@@ -203,3 +240,32 @@ def test_a_camera_that_runs_free_and_gives_no_lines_has_stalled(rig: MakeRig, ca
     seen.play(past(40 * HEIGHT)).check()
     assert seen.camera.pid != before
     assert "while lines are due" in caplog.text
+
+
+def test_a_camera_that_comes_back_with_other_lines_is_refused_until_it_has_the_old_ones(
+    rig: MakeRig, caplog: Any
+) -> None:
+    seen = rig(camera_is_master=True, gain=9.0)
+    seen.play(past(20 * HEIGHT))
+    registers = seen.world.record.registers
+    registers[Register.WIDTH], registers[Register.HEIGHT] = WIDTH // 2, 2 * HEIGHT
+    opened = seen.world.opened
+
+    def set_back() -> None:
+        while seen.world.opened < opened + 6:
+            time.sleep(0.01)
+        registers[Register.WIDTH], registers[Register.HEIGHT] = WIDTH, HEIGHT
+
+    back = threading.Thread(target=set_back)
+    back.start()
+    os.kill(seen.camera.pid or 0, signal.SIGKILL)
+    seen.play(lambda r: Cause.RECONNECT in r.lost())
+    back.join()
+    seen.play(past(seen.after + 20 * HEIGHT)).check()
+    refused = [r.message for r in caplog.records if "came back" in r.message]
+    assert len(refused) == 1, "five attempts that fail alike are one line in the log"
+    assert f"with width {WIDTH // 2} instead of {WIDTH}, height {2 * HEIGHT}" in refused[0]
+    assert "values given for 'source.width', 'source.block_lines' are set at" in refused[0]
+    assert [r for r in caplog.records if "the camera is back after" in r.message]
+    differs = [r for r in caplog.records if "asks for 9.0, the camera's Gain is 0.0" in r.message]
+    assert len(differs) == 2, "at each connection that counts"

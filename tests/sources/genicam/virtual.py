@@ -85,6 +85,7 @@ class Rig:
                 item.device_time_ns,
                 item.encoder,
                 item.flags,
+                encoder_ends=item.encoder_ends,
                 exposed_ns=item.exposed_ns,
             )
         self.items.append(item)

@@ -222,7 +222,7 @@ int run_block(struct stream *s)
     }
     int64_t arrived = rows;
     if (f != NULL && f->kind == FAULT_SHORT)
-        arrived = rows = within(f->amount, rows);
+        arrived = rows = f->amount < 1 ? 0 : within(f->amount, rows);
     if (f != NULL && f->kind == FAULT_INCOMPLETE)
         arrived = within(f->amount, rows);
     if (f == NULL || (f->kind != FAULT_DROPPED && f->kind != FAULT_UNDER_RUN)) {

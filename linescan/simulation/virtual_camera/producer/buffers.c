@@ -150,14 +150,6 @@ static GC_ERROR buffer_info(const struct stream *s, const struct buffer *b, int3
     return fail(GC_ERR_NOT_AVAILABLE, "this camera does not say so");
 }
 
-static const struct buffer *known(const struct stream *s, HANDLE wanted)
-{
-    const struct buffer *b = s->all;
-    while (b != NULL && b != wanted)
-        b = b->others;
-    return b;
-}
-
 GENTL GC_ERROR DSGetBufferInfo(HANDLE handle, HANDLE buffer, int32_t what, int32_t *type, void *to,
                                size_t *size)
 {
@@ -165,7 +157,7 @@ GENTL GC_ERROR DSGetBufferInfo(HANDLE handle, HANDLE buffer, int32_t what, int32
     if (!is_a(handle, KIND_STREAM))
         return fail(GC_ERR_INVALID_HANDLE, "no data stream");
     pthread_mutex_lock(&s->lock);
-    const struct buffer *b = known(s, buffer);
+    const struct buffer *b = find_buffer(s, buffer);
     GC_ERROR result = b != NULL ? buffer_info(s, b, what, type, to, size)
                                 : fail(GC_ERR_INVALID_BUFFER, "no such buffer");
     pthread_mutex_unlock(&s->lock);
@@ -182,7 +174,7 @@ GENTL GC_ERROR DSGetBufferChunkData(HANDLE handle, HANDLE buffer, SINGLE_CHUNK_D
         return fail(GC_ERR_INVALID_PARAMETER, "no place for the number of chunks");
     GC_ERROR result = GC_ERR_SUCCESS;
     pthread_mutex_lock(&s->lock);
-    const struct buffer *b = known(s, buffer);
+    const struct buffer *b = find_buffer(s, buffer);
     if (b == NULL)
         result = fail(GC_ERR_INVALID_BUFFER, "no such buffer");
     else if (to != NULL && *count < b->chunks)

@@ -129,6 +129,7 @@ int run_block(struct stream *s);
 /* stream.c */
 void queue_put(struct queue *q, struct buffer *b);
 struct buffer *queue_take(struct queue *q);
+struct buffer *find_buffer(const struct stream *s, HANDLE wanted);
 void start_if_ready(struct stream *s);
 void stop_stream(struct stream *s);
 void close_stream(struct stream *s);

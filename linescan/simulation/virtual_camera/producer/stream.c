@@ -152,55 +152,54 @@ GENTL GC_ERROR DSAllocAndAnnounceBuffer(HANDLE handle, size_t size, void *user, 
     return announce(handle, NULL, size, user, to);
 }
 
-static struct buffer *find_buffer(const struct stream *s, HANDLE wanted)
+struct buffer *find_buffer(const struct stream *s, HANDLE wanted)
 {
-    for (struct buffer *b = s->all; b != NULL; b = b->others)
-        if (b == wanted)
-            return b;
-    return NULL;
+    struct buffer *b = s->all;
+    while (b != NULL && b != wanted)
+        b = b->others;
+    return b;
+}
+
+/* The buffer, if the client has it; then the stream is locked. */
+static GC_ERROR take_back(struct stream *s, HANDLE wanted, const char *busy, struct buffer **to)
+{
+    if (!is_a(s, KIND_STREAM))
+        return fail(GC_ERR_INVALID_HANDLE, "no data stream");
+    pthread_mutex_lock(&s->lock);
+    *to = find_buffer(s, wanted);
+    if (*to != NULL && ((*to)->state == BUFFER_IDLE || (*to)->state == BUFFER_TAKEN))
+        return GC_ERR_SUCCESS;
+    pthread_mutex_unlock(&s->lock);
+    return *to == NULL ? fail(GC_ERR_INVALID_BUFFER, "no such buffer") : fail(GC_ERR_BUSY, busy);
 }
 
 GENTL GC_ERROR DSRevokeBuffer(HANDLE handle, HANDLE buffer, void **base, void **user)
 {
     struct stream *s = handle;
-    if (!is_a(handle, KIND_STREAM))
-        return fail(GC_ERR_INVALID_HANDLE, "no data stream");
-    GC_ERROR result = GC_ERR_SUCCESS;
-    pthread_mutex_lock(&s->lock);
-    struct buffer *b = find_buffer(s, buffer);
-    if (b == NULL) {
-        result = fail(GC_ERR_INVALID_BUFFER, "no such buffer");
-    } else if (b->state != BUFFER_IDLE && b->state != BUFFER_TAKEN) {
-        result = fail(GC_ERR_BUSY, "the buffer is in use; flush the queues first");
-    } else {
-        if (base != NULL)
-            *base = b->own ? NULL : b->base;
-        if (user != NULL)
-            *user = b->user;
-        drop_buffer(s, b);
-    }
+    struct buffer *b;
+    GC_ERROR result = take_back(s, buffer, "the buffer is in use; flush the queues first", &b);
+    if (result != GC_ERR_SUCCESS)
+        return result;
+    if (base != NULL)
+        *base = b->own ? NULL : b->base;
+    if (user != NULL)
+        *user = b->user;
+    drop_buffer(s, b);
     pthread_mutex_unlock(&s->lock);
-    return result;
+    return GC_ERR_SUCCESS;
 }
 
 GENTL GC_ERROR DSQueueBuffer(HANDLE handle, HANDLE buffer)
 {
     struct stream *s = handle;
-    if (!is_a(handle, KIND_STREAM))
-        return fail(GC_ERR_INVALID_HANDLE, "no data stream");
-    GC_ERROR result = GC_ERR_SUCCESS;
-    pthread_mutex_lock(&s->lock);
-    struct buffer *b = find_buffer(s, buffer);
-    if (b == NULL) {
-        result = fail(GC_ERR_INVALID_BUFFER, "no such buffer");
-    } else if (b->state != BUFFER_IDLE && b->state != BUFFER_TAKEN) {
-        result = fail(GC_ERR_BUSY, "the buffer is queued already");
-    } else {
-        b->state = BUFFER_QUEUED;
-        queue_put(&s->input, b);
-    }
+    struct buffer *b;
+    GC_ERROR result = take_back(s, buffer, "the buffer is queued already", &b);
+    if (result != GC_ERR_SUCCESS)
+        return result;
+    b->state = BUFFER_QUEUED;
+    queue_put(&s->input, b);
     pthread_mutex_unlock(&s->lock);
-    return result;
+    return GC_ERR_SUCCESS;
 }
 
 GENTL GC_ERROR DSFlushQueue(HANDLE handle, int32_t what)
