@@ -17,6 +17,7 @@ from linescan.config import PublishSection
 from linescan.errors import LinescanError, ProtocolError, PublishError
 from linescan.ledger import Ledger
 from linescan.protocol import (
+    DERIVED,
     EndEvent,
     InspectionMessage,
     Kind,
@@ -167,18 +168,21 @@ def test_derived_kinds_are_made_while_somebody_subscribes(
     feed(stage, [inspection(0)])
     assert [len(topics) for topics in made] == [1, 1]
     made.clear()
-    kinds = ["mask", "objects", "image", "depth.f32"]
+    kinds = [str(kind) for kind in DERIVED]
     messages = received(stage, [inspection(64)], kinds)
     assert {m.kind for m in messages} == set(kinds)
     assert {m.seq for m in messages} == {1}
-    assert [len(topics) for topics in made] == [5, 1]
+    assert [len(topics) for topics in made] == [1 + len(DERIVED), 1]
+
+
+WITHOUT_DEPTH = {"inspection", "inspection.blosc", "image"}
 
 
 @pytest.mark.parametrize(
     ("item", "kinds"),
     [
-        (inspection(with_depth=False), {"inspection", "image"}),
-        (inspection(with_labels=False), {"inspection", "image", "depth.f32"}),
+        (inspection(with_depth=False), WITHOUT_DEPTH),
+        (inspection(with_labels=False), WITHOUT_DEPTH | {"depth.f32", "depth.u16"}),
     ],
 )
 def test_what_is_switched_off_is_not_sent(
