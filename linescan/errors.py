@@ -30,6 +30,10 @@ class ProtocolError(LinescanError):
     """A message does not follow ``linescan/1``."""
 
 
+class JournalError(LinescanError):
+    """The journal cannot be written or read: the disk is full, or another pipeline writes it."""
+
+
 class SubscribeError(LinescanError):
     """Results cannot be had: the endpoint or the kinds are wrong, or nothing came."""
 

@@ -7,6 +7,7 @@ from linescan.config.correction import CorrectionSection, EncoderResamplingSecti
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
 from linescan.config.genicam import Device, Encoder, GenicamSource, Pitch, Trigger, VirtualWeb
+from linescan.config.journal import JournalSection
 from linescan.config.load import load, parse
 from linescan.config.processing import FrameSection, SegmentationSection, ThresholdSection
 from linescan.config.root import Config
@@ -22,6 +23,7 @@ __all__ = [
     "FrameSection",
     "GenicamSource",
     "ImagesSource",
+    "JournalSection",
     "OverloadSection",
     "Pitch",
     "PublishSection",

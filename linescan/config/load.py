@@ -21,6 +21,7 @@ PATHS = (
     ("source", "virtual", "recording"),
     ("correction", "flat_field"),
     ("depth", "model"),
+    ("journal", "folder"),
 )
 """Keys that name files: a relative one is relative to the configuration file's folder."""
 

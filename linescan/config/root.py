@@ -10,6 +10,7 @@ from linescan.config.base import Section
 from linescan.config.correction import CorrectionSection
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
+from linescan.config.journal import JournalSection
 from linescan.config.processing import FrameSection, SegmentationSection
 from linescan.config.source import Source
 
@@ -33,5 +34,7 @@ class Config(Section):
     """Objects from depth."""
     publish: PublishSection = PublishSection()
     """Results over ZeroMQ."""
+    journal: JournalSection = JournalSection()
+    """What was published, kept on the disk."""
     overload: OverloadSection = OverloadSection()
     """What happens when a stage cannot keep up."""
