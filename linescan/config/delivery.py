@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,11 @@ PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][
 ENDPOINT = rf"^(tcp://(127\.0\.0\.1|\[::1\]|localhost):{PORT}|ipc://.+)$"
 Endpoint = Annotated[str, Field(pattern=ENDPOINT)]
 """A ZeroMQ endpoint on this machine: tcp on the loopback address, or ipc."""
+AUTO: Final = "auto"
+BESIDE: Final = ENDPOINT.replace("^(", f"^({AUTO}|")
+EndpointBeside = Annotated[str, Field(pattern=BESIDE)]
+"""An endpoint, or the one next to that of the data socket."""
+HIGHEST_PORT: Final = 65535
 
 
 class PublishSection(Section):
@@ -22,6 +27,12 @@ class PublishSection(Section):
     """Switch off to run without sockets."""
     data: Endpoint = "tcp://127.0.0.1:5560"
     """Endpoint of the data socket; ``:*`` takes a free port and says which."""
+    control: EndpointBeside | None = AUTO
+    """Endpoint of the control socket, where subscribers ask for what they missed: ``auto`` is the
+    port after that of ``data`` (5561), or its path with ``.control``; null for none."""
+    status: EndpointBeside | None = AUTO
+    """Endpoint of the status socket: ``auto`` is two ports after that of ``data`` (5562), or its
+    path with ``.status``; null for none."""
     memory_mb: int = Field(default=512, ge=1, le=1_000_000)
     """Most memory for messages that slow subscribers have not fetched, in MB; with less than
     8 whole frames, or inspections where these are larger, bursts are dropped."""
@@ -31,6 +42,28 @@ class PublishSection(Section):
     """Give up with an error when they have not come within so many seconds."""
     linger_s: float = Field(default=5.0, ge=0.0, le=600.0)
     """At the end, wait so long for subscribers to fetch what was sent."""
+
+    @property
+    def control_endpoint(self) -> str | None:
+        """Where the control socket is bound."""
+        return self._beside(self.control, 1, ".control")
+
+    @property
+    def status_endpoint(self) -> str | None:
+        """Where the status socket is bound."""
+        return self._beside(self.status, 2, ".status")
+
+    def _beside(self, given: str | None, ports: int, suffix: str) -> str | None:
+        if given != AUTO:
+            return given
+        if self.data.startswith("ipc://"):
+            return self.data + suffix
+        address, _, port = self.data.rpartition(":")
+        if port == "*":
+            return self.data
+        # After the highest port there is none: those before it are taken then.
+        step = ports if int(port) + 2 <= HIGHEST_PORT else -ports
+        return f"{address}:{int(port) + step}"
 
     @model_validator(mode="after")
     def _somebody_to_wait_for(self) -> PublishSection:

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from linescan.config.delivery import ENDPOINT
+from linescan.config.delivery import BESIDE, ENDPOINT
 from linescan.config.genicam import FEATURE
 from linescan.config.root import CAMERA, Config
 
@@ -118,6 +118,7 @@ PATTERNS = {
     CAMERA: "a name of letters, digits, '.', '_' and '-', such as web-1",
     ENDPOINT: "an endpoint on this machine, with a port up to 65535, such as "
     "tcp://127.0.0.1:5560 or ipc:///run/linescan",
+    BESIDE: "auto, null or an endpoint on this machine, such as tcp://127.0.0.1:5561",
     FEATURE: "names of features, such as GammaEnable",
 }
 """What a pattern stands for, in words."""

@@ -20,6 +20,26 @@ IN_HAND: Final = 2
 """Beside its queue, a subscriber has one message that is on its way; and the next needs room."""
 
 
+class Holdings:
+    """Counts the bytes of messages until libzmq has let go of all their parts."""
+
+    def __init__(self) -> None:
+        self._sent: list[tuple[int, Sequence[MessageTracker]]] = []
+        self.bytes = 0
+        """As of the last message, or ``refresh``."""
+
+    def hold(self, size: int, trackers: Sequence[MessageTracker]) -> None:
+        """Count a message that was sent."""
+        self._sent.append((size, trackers))
+        self.bytes += size
+
+    def refresh(self) -> int:
+        """Bytes that libzmq may still hold."""
+        self._sent = [entry for entry in self._sent if not _is_done(entry)]
+        self.bytes = sum(size for size, _ in self._sent)
+        return self.bytes
+
+
 class MemoryBudget:
     """Turns a limit in bytes into a high-water mark, and counts what libzmq still holds.
 
@@ -34,17 +54,22 @@ class MemoryBudget:
         image_bytes: size of an image, the largest message, as far as it is known. Half of the
             budget is counted in these where they are larger, so that a viewer that stands still
             does not exhaust it; at least ``LEAST_MARK`` inspections are queued all the same.
+        reserved_bytes: what of the limit is kept for replays.
 
     Raises:
         PublishError: one inspection alone is larger than the limit.
     """
 
-    def __init__(self, limit_bytes: int, message_bytes: int, image_bytes: int = 0) -> None:
+    def __init__(
+        self, limit_bytes: int, message_bytes: int, image_bytes: int = 0, reserved_bytes: int = 0
+    ) -> None:
+        whole_mb = limit_bytes >> 20
+        limit_bytes -= reserved_bytes
         self.limit_bytes = limit_bytes
         fit = limit_bytes // message_bytes
         if not fit:
             raise PublishError(
-                f"publish.memory_mb: {limit_bytes >> 20} has no room for one message of "
+                f"publish.memory_mb: {whole_mb} has no room for one message of "
                 f"{_mb(message_bytes)} MB: set it to {_mb(2 * LEAST_MARK * message_bytes)} or more,"
                 f" or make frames smaller"
             )
@@ -62,24 +87,20 @@ class MemoryBudget:
                 self.mark + 1,
                 _mb(2 * LEAST_MARK * message_bytes),
             )
-        self._sent: list[tuple[int, Sequence[MessageTracker]]] = []
-        self._held = 0
+        self._holdings = Holdings()
 
     @property
     def held_bytes(self) -> int:
         """Bytes that libzmq may still hold, as of the last message."""
-        return self._held
+        return self._holdings.bytes
 
     def is_exhausted_by(self, size: int) -> bool:
         """Whether a message of ``size`` bytes has no room."""
-        self._sent = [entry for entry in self._sent if not _is_done(entry)]
-        self._held = sum(held for held, _ in self._sent)
-        return self._held + size > self.limit_bytes
+        return self._holdings.refresh() + size > self.limit_bytes
 
     def hold(self, size: int, trackers: Sequence[MessageTracker]) -> None:
         """Count a message until libzmq has let go of all its parts."""
-        self._sent.append((size, trackers))
-        self._held += size
+        self._holdings.hold(size, trackers)
 
 
 def _is_done(entry: tuple[int, Sequence[MessageTracker]]) -> bool:

@@ -43,7 +43,6 @@ class Outlet:
         subscriptions: the count of subscribed peers, kept up to date.
         presence: the topic that tells peers apart: whoever subscribes to it is there.
         budget: the memory for messages that subscribers have not fetched.
-        linger_ms: at the end, how long to wait for subscribers to fetch what was sent.
     """
 
     def __init__(
@@ -53,14 +52,12 @@ class Outlet:
         subscriptions: Subscriptions,
         presence: bytes,
         budget: MemoryBudget,
-        linger_ms: int,
     ) -> None:
         self.endpoint = endpoint
         self._welcome = welcome
         self._subscriptions = subscriptions
         self._presence = presence
         self._budget = budget
-        self._linger_ms = linger_ms
 
     def open(self) -> None:
         """Bind.
@@ -76,9 +73,9 @@ class Outlet:
             self._context.destroy(linger=0)
             raise
 
-    def close(self) -> None:
+    def close(self, linger_ms: int) -> None:
         """Release the endpoint once subscribers have what was sent, or the linger time is over."""
-        self.socket.close()
+        self.socket.close(linger=linger_ms)
         self._context.term()
 
     def read_subscriptions(self) -> None:
@@ -128,7 +125,7 @@ class Outlet:
         options = {
             zmq.XPUB_VERBOSER: 1,
             zmq.SNDHWM: self._budget.mark,
-            zmq.LINGER: self._linger_ms,
+            zmq.LINGER: 0,
             zmq.IPV6: 1,
             zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
             zmq.HEARTBEAT_TIMEOUT: GONE_MS,

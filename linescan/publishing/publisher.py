@@ -20,9 +20,13 @@ import zmq
 
 from linescan.errors import PublishError
 from linescan.latency import Latency
-from linescan.protocol import Buffer, Kind, encode_welcome, topic
+from linescan.protocol import Buffer, Kind, Stamp, encode_welcome, topic
 from linescan.publishing.budget import MemoryBudget
+from linescan.publishing.desk import Desk
+from linescan.publishing.journalling import Journalling
 from linescan.publishing.outlet import Outlet
+from linescan.publishing.published import Published
+from linescan.publishing.store import Journal
 from linescan.publishing.subscriptions import Subscriptions
 from linescan.version import __version__
 
@@ -33,6 +37,12 @@ QUEUE: Final = 4
 """Results that wait for the socket, at most."""
 MESSAGE_BYTES: Final = 8 << 20
 """Size of a message where none is given: a frame of 2048 lines of 4096 pixels."""
+REPLAY_SHARE: Final = 4
+"""With a journal, one part in so many of the memory is for replays: a subscriber that asks for one
+and does not read cannot hold up what is published."""
+SYNC_S: Final = 0.1
+SYNC_PATIENCE_S: Final = 30.0
+LINGER_POLL_MS: Final = 20
 SETTLE_S: Final = 0.05
 """After a reconnection, a peer's subscriptions may come in any order: wait for the rest."""
 
@@ -47,14 +57,17 @@ class Outgoing:
 
     The first one matters; the others are derived from it. Both callbacks are called in the
     publisher's thread; exactly one of them is, once: ``on_failed`` also where the memory budget has
-    no room for the first one. ``sending`` is told how long handing the
-    messages to ZeroMQ took.
+    no room for the first one, unless the journal has it. ``sending`` is told how long handing the
+    messages to ZeroMQ took. ``stamp`` and ``kind`` are those of the first one; without them it is
+    neither kept nor found by number.
     """
 
     messages: Sequence[Sequence[Buffer]]
     on_sent: Callable[[], None] = _nothing
     on_failed: Callable[[], None] = _nothing
     sending: Latency = field(default_factory=Latency)
+    stamp: Stamp | None = None
+    kind: Kind = Kind.INSPECTION
 
 
 class Publisher:
@@ -67,6 +80,10 @@ class Publisher:
         linger_s: at the end, how long to wait for subscribers to fetch what was sent.
         message_bytes: size of an inspection; subscribers' queues are sized by it.
         image_bytes: size of an image, where that is larger.
+        control: where subscribers ask; None for no such socket.
+        status: where subscribers learn how the publisher does; None for no such socket.
+        journal: keeps inspections and events; closed at the end.
+        sync_s: shortest time between two syncs of the journal.
 
     Raises:
         PublishError: the memory has no room for one inspection.
@@ -81,13 +98,21 @@ class Publisher:
         linger_s: float = 5.0,
         message_bytes: int = MESSAGE_BYTES,
         image_bytes: int = 0,
+        control: str | None = None,
+        status: str | None = None,
+        journal: Journal | None = None,
+        sync_s: float = SYNC_S,
     ) -> None:
         self.endpoint = endpoint
         self.epoch = str(uuid.uuid4())
-        self._welcome = encode_welcome(self.epoch, cameras, SOFTWARE)
+        self._cameras = tuple(cameras)
+        replay_bytes = (memory_mb << 20) // REPLAY_SHARE if journal is not None else 0
+        self._journalling = None if journal is None else Journalling(journal, sync_s)
+        self._published = Published(self.epoch, time.time_ns(), cameras, self._journalling)
+        self._desk = Desk(control, status, self._published, replay_bytes, self._figures, self._wake)
         self._events = [topic(camera, Kind.EVENT) for camera in cameras]
         self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
-        self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes)
+        self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes, replay_bytes)
         self._linger_ms = round(linger_s * 1000)
         self._changed = threading.Condition()
         self._queue: deque[Outgoing] = deque()
@@ -114,16 +139,23 @@ class Publisher:
         Raises:
             PublishError: the endpoint cannot be had.
         """
+        self._desk.open()
         outlet = Outlet(
             self.endpoint,
-            self._welcome,
+            encode_welcome(self.epoch, self._cameras, SOFTWARE, **self._desk.endpoints),
             self._subscriptions,
             self._events[0],
             self._budget,
-            self._linger_ms,
         )
-        outlet.open()
+        try:
+            outlet.open()
+        except BaseException:
+            self._desk.close(0)
+            raise
         self.endpoint = outlet.endpoint
+        self._desk.describe(software=SOFTWARE, endpoints=self.endpoints)
+        if self._journalling is not None:
+            self._journalling.start()
         self._bell, bell_end = socket.socketpair()
         for end in (self._bell, bell_end):
             end.setblocking(False)
@@ -132,6 +164,11 @@ class Publisher:
         )
         self._thread.start()
         log.info("publishing at %s", self.endpoint)
+
+    @property
+    def endpoints(self) -> dict[str, str | None]:
+        """Where subscribers really connect, by name of the socket."""
+        return {"data": self.endpoint, **self._desk.endpoints}
 
     def wait_for_subscribers(self, count: int, timeout_s: float) -> None:
         """Wait until so many peers have subscribed to the events of a camera.
@@ -213,31 +250,51 @@ class Publisher:
                 self._bell.send(b"\0")
 
     def _run(self, outlet: Outlet, bell: socket.socket) -> None:
+        deadline = time.monotonic()
         try:
-            self._loop(outlet, bell)
+            deadline = self._loop(outlet, bell)
         except Exception as error:
             log.exception("publishing at %s failed", self.endpoint)
             self._fail(error)
         finally:
             bell.close()
-            outlet.close()
+            linger_ms = max(0, round((deadline - time.monotonic()) * 1000))
+            self._desk.close(linger_ms)
+            outlet.close(linger_ms)
+            if self._journalling is not None:
+                self._journalling.close(SYNC_PATIENCE_S)
 
-    def _loop(self, outlet: Outlet, bell: socket.socket) -> None:
+    def _loop(self, outlet: Outlet, bell: socket.socket) -> float:
+        """Serve until all is sent and nobody fetches any more; gives the end of the linger time."""
+        poller = _poller(outlet, bell, self._desk)
+        deadline = None
         while True:
-            poller = zmq.Poller()
-            poller.register(outlet.socket, zmq.POLLIN)
-            poller.register(bell, zmq.POLLIN)
-            ready = dict(poller.poll())
+            timeout_ms = self._desk.timeout_ms() if deadline is None else LINGER_POLL_MS
+            ready = dict(poller.poll(timeout_ms))
             if outlet.socket in ready:
                 outlet.read_subscriptions()
             if bell.fileno() in ready:
                 bell.recv(4096)
+            before = outlet.socket
             while (outgoing := self._next()) is not None:
                 self._send(outlet, outgoing)
+            if outlet.socket is not before:
+                poller = _poller(outlet, bell, self._desk)
+            self._desk.serve()
             with self._changed:
                 self._changed.notify_all()
-                if self._closing and not self._queue:
-                    return
+                ending = self._closing and not self._queue
+            if ending and deadline is None:
+                deadline = time.monotonic() + self._linger_ms / 1000
+                self._desk.report()
+            if deadline is not None and (time.monotonic() >= deadline or not self._desk.wanted()):
+                return deadline
+
+    def _figures(self) -> dict[str, int]:
+        return {
+            "held_bytes": self._budget.held_bytes + self._desk.held_bytes,
+            "no_room": self._no_room,
+        }
 
     def _next(self) -> Outgoing | None:
         with self._changed:
@@ -248,7 +305,7 @@ class Publisher:
     def _send(self, outlet: Outlet, outgoing: Outgoing) -> None:
         began = time.perf_counter_ns()
         try:
-            sent = all(self._send_one(outlet, message) for message in outgoing.messages[:1])
+            sent = self._send_first(outlet, outgoing)
         except BaseException:
             outgoing.on_failed()
             raise
@@ -256,6 +313,15 @@ class Publisher:
         for message in outgoing.messages[1:]:
             self._send_one(outlet, message)
         outgoing.sending.add(time.perf_counter_ns() - began)
+
+    def _send_first(self, outlet: Outlet, outgoing: Outgoing) -> bool:
+        """Append, then publish; whether subscribers can have the message either way."""
+        if not outgoing.messages:
+            return True
+        message, kept = outgoing.messages[0], False
+        if outgoing.stamp is not None:
+            kept = self._published.note(outgoing.stamp, outgoing.kind, message)
+        return self._send_one(outlet, message) or kept
 
     def _send_one(self, outlet: Outlet, message: Sequence[Buffer]) -> bool:
         if outlet.send(message):
@@ -279,3 +345,11 @@ class Publisher:
             self._changed.notify_all()
         for outgoing in left:
             outgoing.on_failed()
+
+
+def _poller(outlet: Outlet, bell: socket.socket, desk: Desk) -> zmq.Poller:
+    poller = zmq.Poller()
+    poller.register(outlet.socket, zmq.POLLIN)
+    poller.register(bell, zmq.POLLIN)
+    desk.register(poller)
+    return poller
