@@ -137,7 +137,7 @@ def test_malformed_messages_are_counted_and_skipped(
 @pytest.mark.parametrize("damaged", [False, True])
 def test_latest_skips_to_the_newest_but_never_over_events(raw: Raw, damaged: bool) -> None:
     kinds = ("inspection", "mask", "event")
-    with Subscriber(raw.endpoint, kinds, camera="web-1", timeout_s=10, latest=True) as results:
+    with Subscriber(raw.endpoint, kinds, camera="web-1", timeout_s=10, mode="live") as results:
         raw.wait_for_events()
         for seq in range(20):
             raw.send(*message(seq))
