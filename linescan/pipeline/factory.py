@@ -16,7 +16,7 @@ from linescan.errors import ConfigError
 from linescan.ledger import Ledger
 from linescan.pipeline.limits import LimitedSource
 from linescan.pipeline.runner import Pipeline
-from linescan.publishing import Deliver, Publish
+from linescan.publishing import Deliver, Journal, Publish
 from linescan.records import Cause, Frame, Inspection
 from linescan.sources.base import Source, SourceInfo
 from linescan.stages import MapStage, Stage
@@ -203,4 +203,17 @@ def _delivery(config: Config, ledger: Ledger, sizes: tuple[int, int]) -> Publish
     if not config.publish.enabled:
         return Deliver(ledger)
     settings = config.model_dump(mode="json")
-    return Publish(config.publish, config.camera, ledger, settings, *sizes)
+    journal: Journal | None = None
+    if config.journal.enabled:
+        from linescan.pipeline.keeping import Keeping
+
+        journal = Keeping(config.journal)
+    return Publish(
+        config.publish,
+        config.camera,
+        ledger,
+        settings,
+        *sizes,
+        journal=journal,
+        sync_s=config.journal.sync_ms / 1000,
+    )

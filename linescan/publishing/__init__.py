@@ -3,5 +3,16 @@
 from linescan.publishing.deliver import Deliver
 from linescan.publishing.publisher import Outgoing, Publisher
 from linescan.publishing.stage import Numbers, Publish
+from linescan.publishing.store import Journal, Kept, KeptEpoch, Stream
 
-__all__ = ["Deliver", "Numbers", "Outgoing", "Publish", "Publisher"]
+__all__ = [
+    "Deliver",
+    "Journal",
+    "Kept",
+    "KeptEpoch",
+    "Numbers",
+    "Outgoing",
+    "Publish",
+    "Publisher",
+    "Stream",
+]

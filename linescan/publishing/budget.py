@@ -63,18 +63,16 @@ class MemoryBudget:
     def __init__(
         self, limit_bytes: int, message_bytes: int, image_bytes: int = 0, reserved_bytes: int = 0
     ) -> None:
-        whole_mb = limit_bytes >> 20
-        limit_bytes -= reserved_bytes
-        self.limit_bytes = limit_bytes
-        fit = limit_bytes // message_bytes
+        self.limit_bytes = limit_bytes - reserved_bytes
+        fit = self.limit_bytes // message_bytes
+        enough = _mb(2 * LEAST_MARK * message_bytes * limit_bytes // self.limit_bytes)
         if not fit:
             raise PublishError(
-                f"publish.memory_mb: {whole_mb} has no room for one message of "
-                f"{_mb(message_bytes)} MB: set it to {_mb(2 * LEAST_MARK * message_bytes)} or more,"
-                f" or make frames smaller"
+                f"publish.memory_mb: {limit_bytes >> 20} has no room for one message of "
+                f"{_mb(message_bytes)} MB: set it to {enough} or more, or make frames smaller"
             )
-        half = limit_bytes // 2 // message_bytes
-        largest = limit_bytes // 2 // max(message_bytes, image_bytes)
+        half = self.limit_bytes // 2 // message_bytes
+        largest = self.limit_bytes // 2 // max(message_bytes, image_bytes)
         self.mark = max(1, largest, min(LEAST_MARK, fit - IN_HAND))
         """High-water mark for one subscriber."""
         self.mark = min(self.mark, MOST_MARK)
@@ -85,7 +83,7 @@ class MemoryBudget:
                 limit_bytes >> 20,
                 _mb(message_bytes),
                 self.mark + 1,
-                _mb(2 * LEAST_MARK * message_bytes),
+                enough,
             )
         self._holdings = Holdings()
 

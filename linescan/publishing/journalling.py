@@ -47,6 +47,14 @@ class Journalling:
         """Up to which number each stream would survive a loss of power. Safe from any thread."""
         return self._durable
 
+    def open(self) -> None:
+        """Open the journal.
+
+        Raises:
+            LinescanError: it cannot be written.
+        """
+        self.journal.open()
+
     def start(self) -> None:
         """Begin to sync."""
         self._thread.start()

@@ -134,28 +134,13 @@ class Publisher:
         return self._no_room
 
     def start(self) -> None:
-        """Bind and begin.
+        """Open the journal, bind and begin.
 
         Raises:
-            PublishError: the endpoint cannot be had.
+            PublishError: an endpoint cannot be had.
+            JournalError: the journal cannot be written.
         """
-        self._desk.open()
-        outlet = Outlet(
-            self.endpoint,
-            encode_welcome(self.epoch, self._cameras, SOFTWARE, **self._desk.endpoints),
-            self._subscriptions,
-            self._events[0],
-            self._budget,
-        )
-        try:
-            outlet.open()
-        except BaseException:
-            self._desk.close(0)
-            raise
-        self.endpoint = outlet.endpoint
-        self._desk.describe(software=SOFTWARE, endpoints=self.endpoints)
-        if self._journalling is not None:
-            self._journalling.start()
+        outlet = self._open()
         self._bell, bell_end = socket.socketpair()
         for end in (self._bell, bell_end):
             end.setblocking(False)
@@ -164,6 +149,28 @@ class Publisher:
         )
         self._thread.start()
         log.info("publishing at %s", self.endpoint)
+
+    def _open(self) -> Outlet:
+        with contextlib.ExitStack() as undo:
+            if self._journalling is not None:
+                self._journalling.open()
+                undo.callback(self._journalling.journal.close)
+            self._desk.open()
+            undo.callback(self._desk.close, 0)
+            outlet = Outlet(
+                self.endpoint,
+                encode_welcome(self.epoch, self._cameras, SOFTWARE, **self._desk.endpoints),
+                self._subscriptions,
+                self._events[0],
+                self._budget,
+            )
+            outlet.open()
+            undo.pop_all()
+        self.endpoint = outlet.endpoint
+        self._desk.describe(software=SOFTWARE, endpoints=self.endpoints)
+        if self._journalling is not None:
+            self._journalling.start()
+        return outlet
 
     @property
     def endpoints(self) -> dict[str, str | None]:

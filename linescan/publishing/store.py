@@ -48,6 +48,9 @@ class Journal(Protocol):
     others in a third. Each raises a ``LinescanError`` or an ``OSError`` where it cannot do it.
     """
 
+    def open(self) -> None:
+        """Called once, before all others."""
+
     def append(self, stream: Stream, seq: int, published_ns: int, frames: Sequence[Buffer]) -> None:
         """Keep a message; nothing half-written stays where that fails."""
 

@@ -31,6 +31,9 @@ class MemoryJournal:
         self._started: dict[str, int] = {}
         self._acknowledged: dict[str, dict[Stream, int]] = {}
 
+    def open(self) -> None:
+        self.closed = False
+
     def append(self, stream: Stream, seq: int, published_ns: int, frames: Sequence[Buffer]) -> None:
         if self.full:
             raise JournalError("the disk is full")
