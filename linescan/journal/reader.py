@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from linescan.intervals import IntervalSet
 from linescan.journal.folder import Folder
 from linescan.journal.index import Index, Place
 from linescan.journal.keys import Entry, Epoch, Range, Stream
 from linescan.journal.layout import FILE_HEADER_BYTES, Record, parse_file_header
+from linescan.journal.recovery import fits
 from linescan.journal.scan import read_head, read_parts, walk
 from linescan.protocol import Kind
 from linescan.records import Interval
@@ -74,7 +76,7 @@ class JournalReader:
         for record, _ in self._records(positions):
             if record.missing and record.key.stream == stream:
                 runs.append(Interval(record.key.seq, record.missing))
-        return sorted(set(runs))
+        return list(IntervalSet(runs))
 
     def read(self, epoch: str, camera: str, kind: Kind, first: int, last: int) -> Iterator[Entry]:
         """The messages ``first`` to ``last`` (included) that are there, in order.
@@ -147,13 +149,23 @@ class JournalReader:
     def _index(self) -> Iterator[Index | None]:
         """The index as it is now; None where it cannot be used."""
         index: Index | None = None
-        with contextlib.suppress(sqlite3.Error):
-            index = Index.open(self._folder.index)
         try:
-            yield index
+            with contextlib.suppress(sqlite3.Error):
+                index = Index.open(self._folder.index)
+            yield index if index is not None and self._belongs(index) else None
         finally:
             if index is not None:
                 index.close()
+
+    def _belongs(self, index: Index) -> bool:
+        """Whether the index is of these segments, as far as the newest one tells."""
+        try:
+            common = set(self._folder.numbers()) & set(index.positions())
+            return fits(index, self._folder, [max(common)]) if common else True
+        except FileNotFoundError:
+            return True  # pruned meanwhile
+        except sqlite3.Error:
+            return False
 
 
 def _positions(index: Index) -> Mapping[int, int]:

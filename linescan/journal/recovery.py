@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -94,7 +94,7 @@ def _open_fitting(folder: Folder) -> Index | None:
             log.warning("%s: broken, it is made anew: %s", folder.index, error)
         return None
     try:
-        if _fits(index, folder):
+        if fits(index, folder, folder.numbers()):
             return index
         log.warning("%s: does not belong to these segments, it is made anew", folder.index)
     except sqlite3.Error as error:
@@ -103,11 +103,15 @@ def _open_fitting(folder: Folder) -> Index | None:
     return None
 
 
-def _fits(index: Index, folder: Folder) -> bool:
+def fits(index: Index, folder: Folder, numbers: Sequence[int]) -> bool:
+    """Whether an index belongs to these segments, and names nothing beyond their ends.
+
+    Raises:
+        sqlite3.Error: the index is broken.
+        FileNotFoundError: one of the segments is gone.
+    """
     positions, created = index.positions(), index.created()
-    for number in folder.numbers():
-        if number not in positions:
-            continue
+    for number in set(numbers) & set(positions):
         with opened(folder.segment(number)) as handle:
             if os.fstat(handle).st_size < positions[number]:
                 return False

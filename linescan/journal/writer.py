@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from linescan.errors import JournalError
 from linescan.journal.acknowledgements import Acknowledgements
-from linescan.journal.folder import Folder, lock_folder
+from linescan.journal.folder import Folder, lock_folder, sync_folder
 from linescan.journal.index import Index
 from linescan.journal.keys import Key, Stream
 from linescan.journal.layout import Record
@@ -76,7 +76,7 @@ class JournalWriter:
         self._last: dict[Stream, int] = {}
         self._durable: dict[Stream, int] = {}
         self._missing = Missing()
-        self._failing: set[Stream] = set()
+        self._failing: dict[Stream, int] = {}  # size of the last message that had no room
         self._since_ns: int | None = None
         self._reason = ""
         self._next_prune = 0.0
@@ -92,6 +92,8 @@ class JournalWriter:
             self._folder.segments.mkdir(parents=True, exist_ok=True)
             self._folder.acknowledgements.mkdir(exist_ok=True)
             self._handle = lock_folder(self._folder)
+            for path in (self._folder.segments, self._folder.path, self._folder.path.parent):
+                sync_folder(path)
             self._index = recover(self._folder)
             self._index_behind = self._index is None
             self._resume()
@@ -117,10 +119,11 @@ class JournalWriter:
             last = self._last.get(key.stream, -1)
             if key.seq <= last:
                 raise JournalError(f"{self._folder.path}: {key} comes after {last}")
-            with self._noting_failure(key):
+            size = sum(view.nbytes for view, _ in parts)
+            with self._noting_failure(key, size):
                 self._write_missing()
                 self._put(key, published_ns, parts)
-            self._succeeded(key.stream)
+            self._succeeded(key.stream, size)
 
     def note_missing(self, key: Key) -> None:
         """A message could not be stored: a gap record will say so, as soon as there is room."""
@@ -241,8 +244,8 @@ class JournalWriter:
         except OSError as error:
             log.debug("no room for gap records: %s", error)
 
-    @contextmanager
-    def _noting_failure(self, key: Key) -> Iterator[None]:
+    @contextlib.contextmanager
+    def _noting_failure(self, key: Key, size: int) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -250,19 +253,23 @@ class JournalWriter:
             if not self._failing:
                 log.error("the journal misses messages from now on: %s", problem)
                 self._since_ns = time.time_ns()
-            self._failing.add(key.stream)
+            self._failing[key.stream] = size
             self._reason = str(problem)
-            if not is_full(error) and self._segments:
+            if not is_full(error):
                 self._set_aside()
             raise problem from error
 
     def _set_aside(self) -> None:
-        """Write on in a new file: this one cannot be relied on."""
-        self._segments.append(Segment.create(self._folder, self._next_number))
-        self._next_number += 1
+        """Write on in a new file where one can be made: this one cannot be relied on."""
+        with contextlib.suppress(OSError):
+            self._segments.append(Segment.create(self._folder, self._next_number))
+            self._next_number += 1
 
-    def _succeeded(self, stream: Stream) -> None:
-        self._failing.discard(stream)
+    def _succeeded(self, stream: Stream, size: int) -> None:
+        """There is room again for this stream, and for others whose messages are no larger."""
+        if self._failing:
+            failing = self._failing.items()
+            self._failing = {s: n for s, n in failing if s != stream and n > size}
         if not self._failing and self._since_ns is not None:
             log.warning("the journal stores messages again; %d are missing", self._missing.total)
             self._since_ns, self._reason = None, ""
@@ -290,7 +297,7 @@ class JournalWriter:
         """After a failed sync nobody knows what of a file is on the disk: it counts as missing."""
         for record in segment.cut():
             self._missing.add(record.key.stream, record.key.seq, max(record.missing, 1))
-            self._failing.add(record.key.stream)
+            self._failing[record.key.stream] = record.body_bytes
         self._since_ns = self._since_ns or time.time_ns()
         self._reason = str(write_error(self._folder.path, error))
 
