@@ -18,6 +18,7 @@ from linescan.protocol.control import (
     check_name,
 )
 from linescan.protocol.fields import MAX_INT, Fields
+from linescan.protocol.schema import schema_text
 from linescan.publishing.clerk import Clerk
 from linescan.publishing.journalling import FAILURES
 from linescan.publishing.published import Published
@@ -84,6 +85,7 @@ class Control:
         self._answers: Mapping[str, Callable[[Caller, Fields], None]] = {
             "ping": self._ping,
             "describe": self._describe,
+            "schema": self._schema,
             "positions": self._positions,
             "latest": self._latest,
             "ack": self._ack,
@@ -162,6 +164,9 @@ class Control:
             requests=list(self._answers),
             limits=LIMITS,
         )
+
+    def _schema(self, caller: Caller, _: Fields) -> None:
+        self._send(caller, [caller.reply(), schema_text().encode()])
 
     def _latest(self, caller: Caller, fields: Fields) -> None:
         camera, kind = self._camera(fields), kind_of(fields)
