@@ -36,7 +36,7 @@ class Journalling:
         """Messages that could not be kept."""
         self._sync_s = sync_s
         self._durable: Mapping[Stream, int] = {}
-        self._failing: tuple[int, str] | None = None
+        self._failing: dict[Stream, tuple[int, str]] = {}
         self._unsynced: tuple[int, str] | None = None
         self._dirty = threading.Event()
         self._closing = threading.Event()
@@ -66,9 +66,9 @@ class Journalling:
         except FAILURES as error:
             self._fail(stream, seq, error)
             return False
-        if self._failing is not None:
+        # Small events that find room do not end the alarm of large inspections that do not.
+        if self._failing.pop(stream, None) and not self._failing:
             log.warning("the journal takes messages again; %d are missing in it", self.missing)
-            self._failing = None
         self._dirty.set()
         return True
 
@@ -82,7 +82,7 @@ class Journalling:
 
     def state(self) -> dict[str, Any]:
         """How the journal does, for the status message."""
-        trouble = self._failing or self._unsynced
+        trouble = next(iter(self._failing.values()), self._unsynced)
         return {
             "state": "failing" if trouble else "ok",
             "since_ns": str(trouble[0]) if trouble else None,
@@ -92,7 +92,7 @@ class Journalling:
 
     def _fail(self, stream: Stream, seq: int, error: Exception) -> None:
         self.missing += 1
-        if self._failing is None or self.missing % EACH == 0:
+        if stream not in self._failing or self.missing % EACH == 0:
             log.error(
                 "ALARM: %s %d of %s is published but not in the journal: %s (%d so far)",
                 stream.kind,
@@ -101,8 +101,8 @@ class Journalling:
                 error,
                 self.missing,
             )
-        since = self._failing[0] if self._failing else time.time_ns()
-        self._failing = since, str(error)
+        since, _ = self._failing.get(stream, (time.time_ns(), ""))
+        self._failing[stream] = since, str(error)
         try:
             self.journal.note_missing(stream, seq)
         except FAILURES as again:

@@ -58,7 +58,7 @@ class Caller:
 
 def split(frames: list[bytes]) -> tuple[Caller, list[bytes]]:
     """Who asks, and the frames of the request: REQ sockets send an empty one before."""
-    if len(frames) > 1 and not frames[1]:
+    if len(frames) > 2 and not frames[1]:
         return Caller((frames[0], b"")), frames[2:]
     return Caller((frames[0],)), frames[1:]
 

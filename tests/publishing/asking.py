@@ -28,6 +28,8 @@ class Asking:
 
     def receive(self) -> tuple[Reply, list[bytes]]:
         reply, *frames = self.socket.recv_multipart()
+        if not reply:  # the delimiter that was sent comes back
+            reply, *frames = frames
         return json.loads(reply), frames
 
     def ask(self, request: str, **fields: Any) -> tuple[Reply, list[bytes]]:

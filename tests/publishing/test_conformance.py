@@ -96,7 +96,7 @@ def test_status_and_greeting_fit(publisher: Publisher, ask: Asking) -> None:
         socket.linger = 0
         socket.rcvtimeo = 10_000
         socket.subscribe(b"")
-        socket.connect(publisher.endpoints["status"])
+        socket.connect(publisher.endpoints["status"] or "")
         topic, text = socket.recv_multipart()
         assert topic == status_topic("web-1")
         status = json.loads(text)
