@@ -23,6 +23,7 @@ from linescan.cli import (
     config,
     cost,
     image,
+    journal,
     model,
     record,
     replay,
@@ -38,6 +39,8 @@ from linescan.version import __version__
 EXTRAS = {
     "cv2": "cpu",
     "harvesters": "cpu",
+    "mcap": "journal",
+    "pyarrow": "journal",
     "pydantic": "cpu",
     "scipy": "cpu",
     "yaml": "cpu",
@@ -160,6 +163,7 @@ app.command("subscribe")(subscribe.subscribe)
 app.command("verify")(verify.verify)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(camera.app, name="camera")
+app.add_typer(journal.app, name="journal")
 app.add_typer(model.app, name="model")
 app.add_typer(config.app, name="config")
 

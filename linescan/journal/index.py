@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from linescan.journal.keys import Range, Stream
+from linescan.journal.keys import Content, Range, Stream
 from linescan.journal.layout import Record
 from linescan.protocol import Kind
 from linescan.records import Interval
@@ -45,20 +45,6 @@ class Place:
     seq: int
     segment: int
     offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What one segment holds of one stream; messages and gaps in between count for the range."""
-
-    segment: int
-    stream: Stream
-    range: Range
-    messages: int
-    missing: int
-    bytes: int
-    first_ns: int
-    last_ns: int
 
 
 class Index:
@@ -115,12 +101,12 @@ class Index:
         rows = self._db.execute("SELECT id, epoch, camera, kind FROM streams").fetchall()
         return {Stream(epoch, camera, Kind(kind)): id_ for id_, epoch, camera, kind in rows}
 
-    def contents(self) -> list[Content]:
-        """What each segment holds, in the order in which it came."""
+    def contents(self) -> list[tuple[int, Content]]:
+        """What each segment, named by its number, holds of each stream; in order of writing."""
         names = {id_: stream for stream, id_ in self.streams().items()}
         rows = self._db.execute("SELECT * FROM contents ORDER BY segment, stream").fetchall()
         return [
-            Content(segment, names[id_], Range(first, last), *rest)
+            (segment, Content(names[id_], Range(first, last), *rest))
             for segment, id_, first, last, *rest in rows
         ]
 

@@ -52,6 +52,43 @@ class Range(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What is there of one stream; ``range`` covers messages and gap records.
+
+    Attributes:
+        stream: which numbering.
+        range: lowest and highest sequence number known.
+        messages: how many messages are there.
+        missing: how many gap records say were never stored.
+        bytes: size on the disk.
+        first_ns: publication time of the oldest message.
+        last_ns: publication time of the newest message.
+    """
+
+    stream: Stream
+    range: Range
+    messages: int
+    missing: int
+    bytes: int
+    first_ns: int
+    last_ns: int
+
+    def joined(self, other: Content) -> Content:
+        """What both are together."""
+        return Content(
+            self.stream,
+            Range(
+                min(self.range.oldest, other.range.oldest), max(self.range.last, other.range.last)
+            ),
+            self.messages + other.messages,
+            self.missing + other.missing,
+            self.bytes + other.bytes,
+            min(self.first_ns, other.first_ns),
+            max(self.last_ns, other.last_ns),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """One start of the publisher.
 

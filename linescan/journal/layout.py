@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from linescan.errors import JournalError
-from linescan.journal.keys import Key
+from linescan.journal.keys import Content, Key, Range
 from linescan.protocol import Buffer, Kind
 from linescan.protocol.checksum import crc32c
 
@@ -75,6 +75,19 @@ class Record:
     def end(self) -> int:
         """Where the next record begins."""
         return self.body_offset + self.body_bytes
+
+    @property
+    def content(self) -> Content:
+        """What it adds to its stream."""
+        return Content(
+            self.key.stream,
+            Range(self.key.seq, self.last_seq),
+            int(not self.missing),
+            self.missing,
+            self.end - self.offset,
+            self.published_ns,
+            self.published_ns,
+        )
 
     @property
     def last_seq(self) -> int:

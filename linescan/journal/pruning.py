@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from linescan.journal.folder import Folder, sync_folder
 from linescan.journal.index import Index
@@ -23,9 +23,9 @@ def closed_segments(folder: Folder, index: Index | None, before: int) -> list[Cl
     """
     last: dict[int, dict[Stream, int]] = defaultdict(dict)
     newest: dict[int, int] = {}
-    for content in index.contents() if index else ():
-        last[content.segment][content.stream] = content.range.last
-        newest[content.segment] = max(newest.get(content.segment, 0), content.last_ns)
+    for number, content in index.contents() if index else ():
+        last[number][content.stream] = content.range.last
+        newest[number] = max(newest.get(number, 0), content.last_ns)
     found = []
     for number in folder.numbers():
         if number >= before:
@@ -51,25 +51,45 @@ def prune(
     Raises:
         OSError: a file cannot be removed.
     """
+    chosen = select(folder, index, limits, keep_for, before)
+    remove(folder, chosen)
+    forget_gone(folder, index)
+    return chosen
+
+
+def select(
+    folder: Folder,
+    index: Index | None,
+    limits: Limits,
+    keep_for: Mapping[str, Acknowledged],
+    before: int,
+) -> list[Choice]:
+    """The segments with a number below ``before`` that may go."""
     try:
         segments = closed_segments(folder, index, before)
     except sqlite3.Error as error:
         log.warning("%s: retention does without it: %s", folder.index, error)
         segments = closed_segments(folder, None, before)
-    chosen = choose(segments, limits, keep_for)
+    return choose(segments, limits, keep_for)
+
+
+def remove(folder: Folder, chosen: Sequence[Choice]) -> None:
+    """Remove segments; readers that have one open keep it until they are done.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
     for choice in chosen:
         folder.segment(choice.number).unlink(missing_ok=True)
         for name in choice.cut_off:
             log.warning(
-                "segment %d of the journal goes before %s has acknowledged it: journal.max_gb is"
-                " reached",
+                "segment %d of the journal goes before %s has acknowledged it: the journal has its"
+                " full size (journal.max_gb)",
                 choice.number,
                 name,
             )
     if chosen:
         sync_folder(folder.segments)
-    forget_gone(folder, index)
-    return chosen
 
 
 def forget_gone(folder: Folder, index: Index | None) -> None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from linescan.intervals import IntervalSet
 from linescan.journal.folder import Folder
 from linescan.journal.index import Index, Place
-from linescan.journal.keys import Entry, Epoch, Range, Stream
+from linescan.journal.keys import Content, Entry, Epoch, Stream
 from linescan.journal.layout import FILE_HEADER_BYTES, Record, parse_file_header
 from linescan.journal.recovery import fits
 from linescan.journal.scan import read_head, read_parts, walk
@@ -45,28 +45,36 @@ class JournalReader:
         self._folder.check()
         self.damaged = 0
 
+    def contents(self) -> list[Content]:
+        """What is there of each stream, in the order in which they began."""
+        found: dict[Stream, Content] = {}
+
+        def note(content: Content) -> None:
+            known = found.get(content.stream)
+            found[content.stream] = known.joined(content) if known else content
+
+        positions, indexed = self._ask(lambda index: index.contents())
+        there = set(self._folder.numbers())
+        for number, content in indexed or ():
+            if number in there:
+                note(content)
+        for record, _ in self._records(positions):
+            note(record.content)
+        return list(found.values())
+
     def epochs(self) -> list[Epoch]:
         """What is there, in the order in which it was written."""
-        started: dict[str, int] = {}
-        streams: dict[str, dict[tuple[str, Kind], Range]] = {}
-
-        def note(stream: Stream, range_: Range, first_ns: int) -> None:
-            started[stream.epoch] = min(started.get(stream.epoch, first_ns), first_ns)
-            known = streams.setdefault(stream.epoch, {})
-            old = known.get((stream.camera, stream.kind), range_)
-            known[stream.camera, stream.kind] = Range(
-                min(old.oldest, range_.oldest), max(old.last, range_.last)
+        found: dict[str, list[Content]] = {}
+        for content in self.contents():
+            found.setdefault(content.stream.epoch, []).append(content)
+        return [
+            Epoch(
+                epoch,
+                min(content.first_ns for content in contents),
+                {(c.stream.camera, c.stream.kind): c.range for c in contents},
             )
-
-        positions, contents = self._ask(lambda index: index.contents())
-        there = set(self._folder.numbers())
-        for content in contents or ():
-            if content.segment in there:
-                note(content.stream, content.range, content.first_ns)
-        for record, _ in self._records(positions):
-            range_ = Range(record.key.seq, record.last_seq)
-            note(record.key.stream, range_, record.published_ns)
-        return [Epoch(epoch, started[epoch], streams[epoch]) for epoch in streams]
+            for epoch, contents in found.items()
+        ]
 
     def gaps(self, epoch: str, camera: str, kind: Kind) -> list[Interval]:
         """Messages that the writer noted as never stored, in order."""

@@ -209,7 +209,7 @@ class JournalWriter:
         """Go on with the last segment, or begin one."""
         numbers = self._folder.numbers()
         if self._index is not None:
-            for content in self._index.contents():
+            for _, content in self._index.contents():
                 last = max(self._last.get(content.stream, -1), content.range.last)
                 self._last[content.stream] = last
         self._durable = dict(self._last)

@@ -73,11 +73,11 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         with pytest.raises(JournalError, match="cannot be written: Input/output error"):
             journal.sync()
     assert journal.durable[STREAM] == 0
-    assert not journal.state.ok
+    assert [journal.state.ok, journal.state.missing] == [False, 3]
     check(tmp_path, [message(0)])
     put(journal, [message(3), message(2, kind=Kind.EVENT)])
     journal.sync()
-    assert journal.state.ok
+    assert journal.state == writer.JournalState(True, None, "", 3)
     assert journal.durable == {STREAM: 3, STREAM._replace(kind=Kind.EVENT): 2}
     journal.close()
     check(tmp_path, [message(0), message(3)])

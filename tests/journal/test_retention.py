@@ -117,7 +117,7 @@ def test_the_cap_is_hard(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> No
     writer.acknowledgements.set("archive", EPOCH, "web-1", Kind.INSPECTION, 19)
     assert len(choices := writer.prune(NOW)) > 2
     assert {choice.cut_off for choice in choices} == {("qc",)}
-    assert "before qc has acknowledged it: journal.max_gb is reached" in caplog.text
+    assert "before qc has acknowledged it: the journal has its full size" in caplog.text
     assert seqs(tmp_path)[-1] == 19
     writer.close()
 
