@@ -92,9 +92,13 @@ class MemoryBudget:
         """Bytes that libzmq may still hold, as of the last message."""
         return self._holdings.bytes
 
+    def refresh(self) -> int:
+        """Bytes that libzmq may still hold, as of now."""
+        return self._holdings.refresh()
+
     def is_exhausted_by(self, size: int) -> bool:
         """Whether a message of ``size`` bytes has no room."""
-        return self._holdings.refresh() + size > self.limit_bytes
+        return self.refresh() + size > self.limit_bytes
 
     def hold(self, size: int, trackers: Sequence[MessageTracker]) -> None:
         """Count a message until libzmq has let go of all its parts."""

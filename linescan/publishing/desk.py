@@ -105,12 +105,12 @@ class Desk:
         """How long there is nothing to do unless something comes."""
         if self._more:
             return 0
-        waits = []
-        if self._status is not None:
-            waits.append(self._due_s - time.monotonic())
+        if self._status is None and self._control is None:
+            return None
+        wait_s = self._due_s - time.monotonic()
         if self._control is not None and self._control.blocked:
-            waits.append(BLOCKED_S)
-        return max(0, math.ceil(min(waits) * 1000)) if waits else None
+            wait_s = min(wait_s, BLOCKED_S)
+        return max(0, math.ceil(wait_s * 1000))
 
     def serve(self) -> None:
         """Answer what was asked, go on with replays, send the status where it is due."""

@@ -265,9 +265,8 @@ class Publisher:
             self._fail(error)
         finally:
             bell.close()
-            linger_ms = max(0, round((deadline - time.monotonic()) * 1000))
-            self._desk.close(linger_ms)
-            outlet.close(linger_ms)
+            outlet.close(_left_ms(deadline))
+            self._desk.close(_left_ms(deadline))
             if self._journalling is not None:
                 self._journalling.close(SYNC_PATIENCE_S)
 
@@ -299,7 +298,7 @@ class Publisher:
 
     def _figures(self) -> dict[str, int]:
         return {
-            "held_bytes": self._budget.held_bytes + self._desk.held_bytes,
+            "held_bytes": self._budget.refresh() + self._desk.held_bytes,
             "no_room": self._no_room,
         }
 
@@ -360,3 +359,7 @@ def _poller(outlet: Outlet, bell: socket.socket, desk: Desk) -> zmq.Poller:
     poller.register(bell, zmq.POLLIN)
     desk.register(poller)
     return poller
+
+
+def _left_ms(deadline: float) -> int:
+    return max(0, round((deadline - time.monotonic()) * 1000))

@@ -51,7 +51,6 @@ class Replay:
     """Bytes of what is being read, or waits."""
     size: int = FIRST_BYTES
     """Of the message before."""
-    held: Holdings = field(default_factory=Holdings)
     entries: Generator[Kept, None, None] | None = None
     expired: list[list[int]] = field(default_factory=list)
     reading: bool = False
@@ -86,6 +85,8 @@ class Replays:
         self._clerk = clerk
         self._router = router
         self._running: dict[tuple[bytes, str], Replay] = {}
+        self._held: dict[bytes, Holdings] = {}
+        """What each connection has not fetched, also of replays that have ended."""
 
     def __len__(self) -> int:
         return len(self._running)
@@ -177,7 +178,7 @@ class Replays:
             replay.credit -= 1
             size = _size(kept)
             replay.reserved -= size
-            replay.held.hold(size, trackers)
+            self._held.setdefault(replay.caller.peer, Holdings()).hold(size, trackers)
             replay.progress_s = time.monotonic()
             return True
         return False
@@ -229,12 +230,20 @@ class Replays:
         self._clerk.submit(partial(self._read, replay, count, size))
 
     def _has_room(self, replay: Replay, size: int) -> bool:
-        """Whether so much may be read: one replay may hold half, and one message goes always."""
-        mine = replay.held.refresh() + replay.reserved
-        reserved = sum(r.reserved for r in self._running.values())
+        """Whether so much may be read.
+
+        Each connection leaves room for another one, so that one that does not read holds up none
+        but itself; and whatever the size, one message may be on its way.
+        """
+        peer = replay.caller.peer
+        self._held = {key: held for key, held in self._held.items() if held.refresh()}
+        peers = {key for key, _ in self._running} | set(self._held)
+        mine = self._held[peer].bytes if peer in self._held else 0
+        mine += sum(r.reserved for (key, _), r in self._running.items() if key == peer)
+        total = self._router.held_bytes + sum(r.reserved for r in self._running.values())
         limit = self._router.limit_bytes
-        total = self._router.held_bytes + reserved
-        return not total or (total + size <= limit and (not mine or mine + size <= limit // 2))
+        share = limit // (len(peers) + 1)
+        return not total or (total + size <= limit and (not mine or mine + size <= share))
 
     def _read(self, replay: Replay, count: int, size: int) -> Callable[[], None]:
         """In the clerk's thread: the next messages, so many or so much."""
