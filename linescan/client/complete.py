@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any, Final
 
 import zmq
 
 from linescan.client.connection import Connection
-from linescan.client.control import PAUSE_S, Control
-from linescan.client.lanes import Fetch, Held
+from linescan.client.control import PAUSE_S
+from linescan.client.lanes import Fetch, Held, Stream
+from linescan.client.link import Link
 from linescan.client.pace import Pace
 from linescan.client.plan import Plan
 from linescan.client.replies import Reply, decode_positions, decode_runs, decode_status
-from linescan.client.reporting import Reporting
 from linescan.client.sequences import Sequences
-from linescan.client.sockets import beside, new_socket
+from linescan.client.sockets import beside
+from linescan.client.status import StatusSocket
 from linescan.client.tally import Tally
 from linescan.errors import ProtocolError
 from linescan.protocol import Buffer, EndEvent, Message, StartEvent, decode
-from linescan.protocol.control import KEPT, status_topic
-from linescan.protocol.topics import ROOT
+from linescan.protocol.control import KEPT
 
 log = logging.getLogger(__name__)
 
 LIVE_READS: Final = 16
 """Live messages read between two that are given."""
-STATUS_MARK: Final = 16
 TICK_S: Final = 0.25
 """Time passes also where nothing comes."""
 CLOSE_S: Final = 2.0
 """At the end, how long the last acknowledgement may take."""
+CLOSE_POLL_MS: Final = 20
 
 
 class Complete:
@@ -64,13 +65,11 @@ class Complete:
         self._tally = tally
         self._plan = plan
         self._name = name
-        self._given_control, self._given_status = control, status
         self._verify = verify
         self._follow = follow
-        self._control = Control(connection.context)
-        self._reporting = None if name is None else Reporting(self._control, name)
-        self._status: zmq.Socket[Any] | None = None
-        self._status_at: str | None = None
+        self._link = Link(connection, name, control, plan.acks)
+        self._generation = 0
+        self._status = StatusSocket(connection.context, plan.camera, status)
         self._fetches: dict[str, Fetch] = {}
         self._positions: str | None = None
         self._retry_at = 0.0
@@ -79,24 +78,18 @@ class Complete:
         self._ended: dict[str, str] = {}
         self._epochs: dict[str, str] = {}
         self._over_at: float | None = None
-        self._greetings = 0
-        if control is not None:
-            self._control.connect(control)
-        if status is not None:
-            self._watch(status)
 
     @property
     def done(self) -> bool:
         """Whether all was given, and acknowledged if that could be had in time."""
         if self._over_at is None:
             return False
-        settled = self._reporting is None or not (self._plan.acks or self._reporting.busy)
-        return settled or time.monotonic() > self._over_at + CLOSE_S
+        return self._link.settled or time.monotonic() > self._over_at + CLOSE_S
 
     @property
     def sockets(self) -> list[zmq.Socket[Any]]:
         """What to wait for."""
-        sockets = [self._connection.socket, self._control.socket, self._status]
+        sockets = [self._connection.socket, self._link.control.socket, self._status.socket]
         return [sock for sock in sockets if sock is not None]
 
     @property
@@ -112,6 +105,7 @@ class Complete:
         """The next message, if it is there."""
         self._plan.came_back()
         now = time.monotonic()
+        held = None
         if self._over_at is None:
             held = self._plan.give()
             if held is None or self._plan.fetching:
@@ -119,34 +113,31 @@ class Complete:
         self._read_status(now)
         self._converse(now)
         if self._over_at is None:
+            self._ask(now)
             held = held or self._plan.give()
-            if held is not None:
-                return self._give(held, now)
-        return None
+        return None if held is None else self._note(held, now)
 
     def close(self) -> None:
         """Send the last acknowledgements and leave."""
         end = time.monotonic() + CLOSE_S
-        while self._reporting is not None and (self._plan.acks or self._reporting.busy):
+        control = self._link.control
+        while control.socket is not None and not self._link.settled and not control.silent:
             now = time.monotonic()
-            if self._control.socket is None or now > end or self._control.silent:
+            if now > end:
                 break
-            self._converse(now, closing=True)
-            self._control.socket.poll(20)
-        self._control.close()
-        if self._status is not None:
-            self._status.close(linger=0)
+            self._converse(now)
+            control.socket.poll(CLOSE_POLL_MS)
+        control.close()
+        self._status.close()
 
-    def _give(self, held: Held, now: float) -> Message:
+    def _note(self, held: Held, now: float) -> Message:
+        """Take note of a message that is given."""
         message = held.message
-        before = self._epochs.get(message.camera)
-        if before not in (None, message.epoch):
+        if self._epochs.setdefault(message.camera, message.epoch) != message.epoch:
+            self._epochs[message.camera] = message.epoch
             self._tally.note_restart(message.camera)
-        self._epochs[message.camera] = message.epoch
         self._tally.fetched += held.fetched
-        slow = self._pace.given(now, fetched=held.fetched)
-        if slow is not None:
-            self._tally.note_slow(slow)
+        self._complain(self._pace.given(now, fetched=held.fetched))
         if isinstance(message, StartEvent):
             self._tally.start = message
         if isinstance(message, EndEvent):
@@ -162,19 +153,22 @@ class Complete:
             self._greet()
             if frames is None:
                 return
+            if self._connection.welcome is None and self._link.control.endpoint is None:
+                self._do_without_journal("sends no greeting")
             message = self._decode(frames)
             if message is None:
                 continue
             for gap in self._sequences.note(message):
                 self._tally.note_gap(gap)
-                if self._reporting is not None:
-                    self._reporting.gap(gap)
-                slow = self._pace.gap(now, self._connection.greetings)
-                if slow is not None:
-                    self._tally.note_slow(slow)
+                self._link.gap(gap)
+                self._complain(self._pace.gap(now, self._connection.greetings))
             self._plan.live(message, _size(frames))
             if not self._plan.fetching:
                 return  # more may wait in the socket
+
+    def _complain(self, reason: str | None) -> None:
+        if reason is not None:
+            self._tally.note_slow(reason)
 
     def _decode(self, frames: list[Buffer]) -> Message | None:
         began = time.perf_counter_ns()
@@ -189,126 +183,106 @@ class Complete:
     def _greet(self) -> None:
         """After a new connection, the publisher may be another."""
         welcome = self._connection.welcome
-        if welcome is None or self._connection.greetings == self._greetings:
+        if welcome is None or not self._link.greeted():
             return
-        self._greetings = self._connection.greetings
-        control, status = self._given_control, self._given_status
-        data = self._connection.endpoint
-        if control is None and welcome.control is not None:
-            control = beside(data, welcome.control)
-        if status is None and welcome.status is not None:
-            status = beside(data, welcome.status)
-        if control is None:
-            log.warning(
-                "%s has no control socket: what is missed cannot be fetched, and is reported", data
-            )
-            self._plan.without_journal()
-        elif control != self._control.endpoint or welcome.epoch not in self._plan.epochs:
-            self._control.connect(control)
-            self._forget()
+        if welcome.status is not None:
+            self._status.offer(beside(self._connection.endpoint, welcome.status))
+        if self._link.control.endpoint is None:
+            self._do_without_journal("has no control socket")
+        elif welcome.epoch not in self._plan.epochs:
             self._plan.stale = True
-        if status is not None and status != self._status_at:
-            self._watch(status)
 
-    def _watch(self, endpoint: str) -> None:
-        if self._status is not None:
-            self._status.close(linger=0)
-        self._status_at = endpoint
-        self._status = new_socket(self._connection.context, zmq.SUB, mark=STATUS_MARK)
-        camera = self._plan.camera
-        self._status.subscribe(ROOT if camera is None else status_topic(camera))
-        self._status.connect(endpoint)
+    def _do_without_journal(self, why: str) -> None:
+        if self._plan.journal is not False:
+            log.warning(
+                "%s %s: what is missed cannot be fetched, and is reported",
+                self._connection.endpoint,
+                why,
+            )
+        self._plan.without_journal()
 
     def _read_status(self, now: float) -> None:
-        while self._status is not None:
+        while (frames := self._status.read()) is not None:
             try:
-                parts = self._status.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return
-            try:
-                self._plan.status(decode_status([part.buffer for part in parts]), now)
+                self._plan.status(decode_status(frames), now)
             except ProtocolError as error:
                 self._tally.note_malformed(error)
 
-    def _converse(self, now: float, *, closing: bool = False) -> None:
-        """Take the replies that have come, and send what is due."""
-        while True:
-            try:
-                reply = self._control.read(now)
-                if reply is None:
-                    break
-                self._take(reply, now)
-            except ProtocolError as error:
-                self._tally.malformed += 1
-                self._control.answer_badly(error)
-                self._forget()
-                self._retry_at = now + PAUSE_S
-                break
-        if self._control.renew(now):
-            self._forget()
-        if self._control.socket is None:
-            return
-        if self._reporting is not None:
-            self._reporting.pump(now, self._plan.acks)
-        else:
-            self._plan.acks.clear()
-        if not closing:
-            self._ask(now)
+    def _converse(self, now: float) -> None:
+        """Take the replies that have come."""
+        try:
+            for reply in self._link.replies(now):
+                if self._link.generation == self._generation:
+                    self._take(reply, now)
+        except ProtocolError as error:
+            self._tally.malformed += 1
+            self._link.fail(error)
+            self._retry_at = now + PAUSE_S
+        self._link.pump(now)
+        if self._link.generation != self._generation:  # nothing is under way any more
+            self._generation = self._link.generation
+            self._fetches.clear()
+            self._positions = None
+            self._plan.drop_fetches()
 
     def _ask(self, now: float) -> None:
-        for fetch in list(self._fetches.values()):
+        """Send what is due."""
+        control = self._link.control
+        if control.socket is None:
+            return
+        for fetch in self._fetches.values():
             if 2 * fetch.owed >= fetch.credit:
-                self._control.tell("credit", fetch.id, n=fetch.owed)
-                fetch.owed = 0
-        if now < self._retry_at or self._over_at is not None:
+                control.tell("credit", fetch.id, n=fetch.owed)
+                control.expect(fetch.id, now)
+                fetch.due, fetch.owed = fetch.due + fetch.owed, 0
+        if now < self._retry_at:
             return
-        if self._plan.stale:
-            if self._positions is None:
-                name = {} if self._name is None else {"name": self._name}
-                self._positions = self._control.ask("positions", now, **name)
-            return
-        for stream, first, last in self._plan.wanted(now):
-            credit = self._plan.credit()
-            id_ = self._control.ask(
-                "replay",
-                now,
-                epoch=stream.epoch,
-                camera=stream.camera,
-                kind=str(stream.kind),
-                first=first,
-                last=last,
-                credit=credit,
-            )
-            fetch = Fetch(id_, stream, first, last, credit, expected=first)
-            self._fetches[id_] = fetch
-            self._plan.begin_fetch(fetch)
+        if not self._plan.stale:
+            for stream, first, last in self._plan.wanted(now):
+                self._fetch(stream, first, last, now)
+        elif self._positions is None:
+            name = {} if self._name is None else {"name": self._name}
+            self._positions = control.ask("positions", now, **name)
+
+    def _fetch(self, stream: Stream, first: int, last: int, now: float) -> None:
+        credit = self._plan.credit()
+        id_ = self._link.control.ask(
+            "replay",
+            now,
+            epoch=stream.epoch,
+            camera=stream.camera,
+            kind=str(stream.kind),
+            first=first,
+            last=last,
+            credit=credit,
+        )
+        fetch = Fetch(id_, stream, first, last, credit, expected=first, due=credit)
+        self._fetches[id_] = fetch
+        self._plan.begin_fetch(fetch)
 
     def _take(self, reply: Reply, now: float) -> None:
-        if self._reporting is not None and self._reporting.answered(reply, now, self._plan.acks):
-            return
         fetch = self._fetches.get(reply.id)
         if reply.id == self._positions:
             self._positions = None
-            self._control.settle(reply.id)
-            if reply.error is None:
-                self._plan.place(decode_positions(reply.fields))
-                # An epoch that the reply does not name yet: ask again, but not at once.
-                self._retry_at = now + PAUSE_S if self._plan.stale else 0.0
-            else:
+            self._link.control.settle(reply.id)
+            if reply.error is not None:
                 self._refused(reply, now)
+            else:
+                self._place(reply, now)
         elif fetch is not None:
             self._take_replay(fetch, reply, now)
-        elif reply.error is None and reply.name == "replay" and reply.frames:
-            self._control.tell("cancel", reply.id)
+
+    def _place(self, reply: Reply, now: float) -> None:
+        self._plan.place(decode_positions(reply.fields))
+        if self._plan.stale:  # it does not name an epoch that was heard of
+            self._retry_at = now + PAUSE_S
 
     def _take_replay(self, fetch: Fetch, reply: Reply, now: float) -> None:
         if reply.error is not None:
-            self._end(fetch)
             gone = reply.error == "unknown_stream"
-            self._plan.close_fetch(fetch, [(fetch.expected, fetch.last + 1)] if gone else ())
+            self._end(fetch, [(fetch.expected, fetch.last + 1)] if gone else ())
             if reply.error == "no_journal":
-                log.warning("%s: %s", self._control.endpoint, reply.text)
-                self._plan.without_journal()
+                self._do_without_journal("keeps no journal")
             elif not gone:
                 self._refused(reply, now)
         elif reply.fields.boolean("more"):
@@ -317,40 +291,33 @@ class Complete:
             runs = decode_runs(reply.fields, "expired", fetch.first, fetch.last)
             if not runs and fetch.expected == fetch.first:
                 self._retry_at = now + PAUSE_S  # neither messages nor a word about them
-            self._end(fetch)
-            self._plan.close_fetch(fetch, runs)
+            self._end(fetch, runs)
 
     def _take_replayed(self, fetch: Fetch, reply: Reply) -> None:
         seq = reply.fields.integer("seq", low=fetch.expected, high=fetch.last)
+        if fetch.due < 1:
+            raise ProtocolError(f"replay of more messages than the {fetch.credit} asked for")
         frames = list(reply.frames)
         message = self._decode(frames)
         if message is None:
             self._plan.unusable(fetch, seq)
-            return
-        found = (message.epoch, message.camera, message.kind, message.seq)
-        if found != (*fetch.stream, seq):
-            raise ProtocolError(f"replay of {fetch.stream} {seq} carries {found}")
-        self._plan.replayed(fetch, message, _size(frames))
+        else:
+            found = Stream(message.epoch, message.camera, message.kind)
+            if (found, message.seq) != (fetch.stream, seq):
+                raise ProtocolError(f"replay of {fetch.stream} {seq} gave {found} {message.seq}")
+            self._plan.replayed(fetch, message, _size(frames))
+        if fetch.due == 0 and fetch.expected <= fetch.last:
+            self._link.control.settle(fetch.id)  # it is for us to go on
 
-    def _end(self, fetch: Fetch) -> None:
+    def _end(self, fetch: Fetch, expired: Iterable[tuple[int, int]]) -> None:
         del self._fetches[fetch.id]
-        self._control.settle(fetch.id)
+        self._link.control.settle(fetch.id)
+        self._plan.close_fetch(fetch, expired)
 
     def _refused(self, reply: Reply, now: float) -> None:
-        log.log(
-            logging.DEBUG if reply.error == "busy" else logging.WARNING,
-            "%s refuses %s: %s",
-            self._control.endpoint,
-            reply.name,
-            reply.text,
-        )
+        level = logging.DEBUG if reply.error == "busy" else logging.WARNING
+        log.log(level, "%s: %s refused: %s", self._link.control.endpoint, reply.name, reply.text)
         self._retry_at = now + PAUSE_S
-
-    def _forget(self) -> None:
-        """The connection is new: nothing is under way."""
-        self._fetches.clear()
-        self._positions = None
-        self._plan.drop_fetches()
 
 
 def _size(frames: list[Buffer]) -> int:

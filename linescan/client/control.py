@@ -78,7 +78,7 @@ class Control:
         """Send a request that will be answered; its id."""
         self._count += 1
         id_ = f"{self.generation}-{self._count}"
-        self._deadlines[id_] = now + REPLY_S
+        self.expect(id_, now)
         self.tell(request, id_, **fields)
         return id_
 
@@ -107,11 +107,15 @@ class Control:
         reply = decode_reply(frames)
         self.silent = 0
         if reply.id in self._deadlines:
-            self._deadlines[reply.id] = now + REPLY_S
+            self.expect(reply.id, now)
         return reply
 
+    def expect(self, id_: str, now: float) -> None:
+        """A request will be answered soon."""
+        self._deadlines[id_] = now + REPLY_S
+
     def settle(self, id_: str) -> None:
-        """A request needs no more replies."""
+        """No reply to a request is due."""
         self._deadlines.pop(id_, None)
 
     def renew(self, now: float) -> bool:

@@ -30,7 +30,8 @@ class Held(NamedTuple):
 class Fetch:
     """A replay that is under way: of ``first`` to ``last``, the next is to be ``expected``.
 
-    ``owed`` counts messages that were consumed and not yet granted anew.
+    ``due`` counts messages that the publisher may still send, ``owed`` those that were consumed and
+    not yet granted anew.
     """
 
     id: str
@@ -39,7 +40,13 @@ class Fetch:
     last: int
     credit: int
     expected: int
+    due: int = 0
     owed: int = 0
+
+    def received(self, seq: int) -> None:
+        """A message has come."""
+        self.expected = seq + 1
+        self.due -= 1
 
 
 @dataclass(slots=True)
@@ -52,6 +59,7 @@ class Lane:
         waiting: messages that were received and not yet given.
         fetch: the replay that is under way.
         claim: end as the status said it, and since when; believed after a moment.
+        from_start: the first message that came was the ``start`` of its epoch.
     """
 
     stream: Stream
@@ -60,6 +68,7 @@ class Lane:
     waiting: dict[int, Held] = field(default_factory=dict)
     fetch: Fetch | None = None
     claim: tuple[int, float] | None = None
+    from_start: bool = False
     _gone: list[tuple[int, int]] = field(default_factory=list)
 
     @property
@@ -98,6 +107,12 @@ class Lane:
     def lose(self, runs: Iterable[tuple[int, int]]) -> None:
         """Runs of ``(first, end)`` can never be had."""
         self._gone = sorted({*self._gone, *runs})
+
+    def lose_missing(self) -> None:
+        """What is missing before the next message that waits can never be had."""
+        run = self.missing()
+        if run is not None:
+            self.lose([(run[0], run[1] + 1)])
 
     def skip(self) -> list[Gap]:
         """Pass over what can never be had; what was passed over."""

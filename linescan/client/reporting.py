@@ -40,8 +40,8 @@ class Reporting:
 
     @property
     def busy(self) -> bool:
-        """Whether replies are awaited."""
-        return bool(self._acking) or self._reporting is not None
+        """Whether anything is to be sent, or waits for its reply."""
+        return bool(self._acking or self._gaps)
 
     def gap(self, gap: Gap) -> None:
         """A gap to report."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 import zmq
 
 from linescan.client.connection import Connection
+from linescan.client.link import Link
 from linescan.client.sequences import Sequences
 from linescan.client.tally import Tally
 from linescan.errors import ProtocolError
@@ -29,6 +30,8 @@ DRAIN: Final = 1000
 """Most messages that are read ahead in search of the newest."""
 DRAIN_WAIT_S: Final = 0.001
 """While messages are read, ZeroMQ's own thread fetches more: the moment to give it."""
+REPORT_S: Final = 0.25
+"""While reports are not answered, look after them so often."""
 
 
 class Streaming:
@@ -41,6 +44,7 @@ class Streaming:
         latest: skip to the newest message of each kind whenever several wait; events never skip.
         verify: compare arrays with their checksums.
         follow: stay after the end of a run.
+        link: to report gaps; None where this subscriber has no name.
     """
 
     def __init__(
@@ -52,7 +56,9 @@ class Streaming:
         latest: bool,
         verify: bool,
         follow: bool,
+        link: Link | None,
     ) -> None:
+        self._link = link
         self._connection = connection
         self._tally = tally
         self._kinds = kinds
@@ -75,18 +81,23 @@ class Streaming:
     @property
     def sockets(self) -> list[zmq.Socket[Any]]:
         """What to wait for."""
-        return [self._connection.socket]
+        control = None if self._link is None else self._link.control.socket
+        return [self._connection.socket, *([] if control is None else [control])]
 
     @property
     def wait_s(self) -> float | None:
         """How long to wait at most."""
-        return DRAIN_WAIT_S if self._newest else None
+        if self._newest:
+            return DRAIN_WAIT_S
+        return None if self._link is None or self._link.settled else REPORT_S
 
     def acknowledge(self) -> None:
         """Nothing: the live stream is not acknowledged."""
 
     def close(self) -> None:
-        """Nothing but the connection is open."""
+        """Leave."""
+        if self._link is not None:
+            self._link.control.close()
 
     def step(self) -> Message | None:
         """The next message, if it is there."""
@@ -95,7 +106,20 @@ class Streaming:
                 self._take_newest()
             else:
                 self._take_next()
+        if self._link is not None:
+            self._report(self._link)
         return self._ready.popleft() if self._ready else None
+
+    def _report(self, link: Link) -> None:
+        """Tell the publisher of gaps."""
+        now = time.monotonic()
+        link.greeted()
+        try:
+            for reply in link.replies(now):
+                log.debug("%s: reply to nothing asked", reply.name)
+        except ProtocolError as error:
+            link.fail(error)
+        link.pump(now)
 
     def _take_next(self) -> None:
         while not self._ready and not self._over:
@@ -148,6 +172,8 @@ class Streaming:
         for gap in self._sequences.note(message):
             self._tally.missed += gap.count
             self._tally.note_gap(gap)
+            if self._link is not None:
+                self._link.gap(gap)
         if self._sequences.restarts > self._tally.restarts:
             self._tally.note_restart(message.camera)
         self._note_run(message)

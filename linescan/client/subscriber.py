@@ -18,6 +18,7 @@ import zmq
 
 from linescan.client.complete import Complete
 from linescan.client.connection import Connection, SubscribeTimeoutError
+from linescan.client.link import Link
 from linescan.client.modes import Mode, check_kinds, check_mode
 from linescan.client.plan import Plan
 from linescan.client.starting import Since
@@ -122,6 +123,7 @@ class Subscriber(Tally):
                     latest=self.mode is Mode.LIVE,
                     verify=verify,
                     follow=follow,
+                    link=None if name is None else Link(self._connection, name, control, {}),
                 )
         except BaseException:
             self._connection.close()
