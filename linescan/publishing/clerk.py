@@ -26,15 +26,16 @@ class Clerk:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
+        self.under_way = 0
+        """Jobs whose results were not taken over yet."""
         self._jobs: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._done: deque[Callable[[], None]] = deque()
-        self._under_way = 0
         self._thread = threading.Thread(target=self._run, name="publisher-clerk", daemon=True)
 
     @property
     def busy(self) -> bool:
         """Whether too much is under way to take on more."""
-        return self._under_way >= MOST_JOBS
+        return self.under_way >= MOST_JOBS
 
     def start(self) -> None:
         """Begin."""
@@ -42,13 +43,13 @@ class Clerk:
 
     def submit(self, work: Work) -> None:
         """Do something; callers that are not bounded otherwise ask ``busy`` before."""
-        self._under_way += 1
+        self.under_way += 1
         self._jobs.put(work)
 
     def settle(self) -> None:
         """Take over results, in the thread that submits."""
         while self._done:
-            self._under_way -= 1
+            self.under_way -= 1
             self._done.popleft()()
 
     def close(self, timeout_s: float) -> bool:

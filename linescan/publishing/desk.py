@@ -141,7 +141,9 @@ class Desk:
         if self._control is None or self._published.journalling is None:
             return False
         return bool(
-            self._control.replays_running or self._reports.behind(self._published.last, RECENT_S)
+            self._clerk.under_way
+            or self._control.replays_running
+            or self._reports.behind(self._published.last, RECENT_S)
         )
 
     def close(self, linger_ms: int) -> None:
