@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,6 +55,8 @@ class ParquetExporter:
     def discard(self) -> None:
         """Give up."""
         self._whole.discard()
+        with contextlib.suppress(OSError):
+            self._writer.close()
         self._file.close()
 
     def _flush(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +12,9 @@ from rich.table import Table
 from linescan.cli.units import name_moment, name_size
 from linescan.journal import Acknowledgements, Content, JournalReader
 from linescan.journal.folder import Folder, is_locked
+
+WIDTH: Final = 120
+"""Columns that the tables need with names of usual length."""
 
 
 class Listing:
@@ -53,7 +56,8 @@ class Listing:
         return json.dumps(data, indent=2)
 
     def show(self, console: Console) -> None:
-        """Print tables."""
+        """Print tables; a narrower terminal wraps their lines, nothing is cut off."""
+        console.width = max(console.width, WIDTH)
         use = "in use by a pipeline" if self._written else "not in use"
         console.print(
             f"{self._path}: {name_size(self._bytes)} in {self._segments} segments, {use}",
@@ -81,11 +85,11 @@ class Listing:
     def _streams_table(self) -> Table:
         table = Table(box=None, pad_edge=False)
         for name in ("epoch", "camera", "kind"):
-            table.add_column(name)
+            table.add_column(name, no_wrap=True)
         for name in ("first", "last", "messages", "gaps", "size"):
-            table.add_column(name, justify="right")
-        table.add_column("from")
-        table.add_column("to")
+            table.add_column(name, justify="right", no_wrap=True)
+        for name in ("from", "to"):
+            table.add_column(name, no_wrap=True)
         for content in self._contents:
             absent = content.range.last - content.range.oldest + 1 - content.messages
             table.add_row(
@@ -106,9 +110,9 @@ class Listing:
         last = {content.stream: content.range.last for content in self._contents}
         table = Table(box=None, pad_edge=False)
         for name in ("acknowledged by", "epoch", "camera", "kind"):
-            table.add_column(name)
-        table.add_column("up to", justify="right")
-        table.add_column("behind", justify="right")
+            table.add_column(name, no_wrap=True)
+        for name in ("up to", "behind"):
+            table.add_column(name, justify="right", no_wrap=True)
         for name, known in self._acknowledged.items():
             for stream, seq in known.items():
                 behind = str(max(0, last[stream] - seq)) if stream in last else "pruned"

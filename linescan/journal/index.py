@@ -103,11 +103,15 @@ class Index:
 
     def contents(self) -> list[tuple[int, Content]]:
         """What each segment, named by its number, holds of each stream; in order of writing."""
-        names = {id_: stream for stream, id_ in self.streams().items()}
-        rows = self._db.execute("SELECT * FROM contents ORDER BY segment, stream").fetchall()
+        # One statement: a writer may add a stream between two.
+        rows = self._db.execute(
+            "SELECT segment, epoch, camera, kind, first, last, messages, missing, bytes, first_ns,"
+            " last_ns FROM contents JOIN streams ON contents.stream = streams.id"
+            " ORDER BY segment, stream"
+        ).fetchall()
         return [
-            (segment, Content(names[id_], Range(first, last), *rest))
-            for segment, id_, first, last, *rest in rows
+            (segment, Content(Stream(epoch, camera, Kind(kind)), Range(first, last), *rest))
+            for segment, epoch, camera, kind, first, last, *rest in rows
         ]
 
     def places(self, stream: Stream, first: int, last: int) -> Iterator[Place]:

@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from linescan.intervals import IntervalSet
 from linescan.journal.folder import Folder
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+MOST_DAMAGED: Final = 10_000
+
 
 class JournalReader:
     """Reads a journal; safe from several threads. Holds one message at a time for each iteration.
@@ -36,14 +38,20 @@ class JournalReader:
     Raises:
         JournalError: there is no journal.
 
-    Attributes:
-        damaged: messages left out so far because their bytes are not what was written.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = Folder(folder)
         self._folder.check()
-        self.damaged = 0
+        self._damaged: set[tuple[int, int]] = set()
+
+    @property
+    def damaged(self) -> int:
+        """Places met so far whose bytes are not what was written; counts ``MOST_DAMAGED`` at most.
+
+        Each is one message that was left out, or several in a row.
+        """
+        return len(self._damaged)
 
     def contents(self) -> list[Content]:
         """What is there of each stream, in the order in which they began."""
@@ -122,14 +130,19 @@ class JournalReader:
     def _load(self, handle: int, record: Record) -> Entry | None:
         parts = read_parts(handle, record)
         if parts is None:
-            self.damaged += 1
-            log.error("segment %d of the journal is damaged: %s", record.segment, record.key)
+            self._note_damage(record.segment, record.offset, str(record.key))
             return None
         return Entry(record.key, record.published_ns, parts)
 
+    def _note_damage(self, number: int, offset: int, what: str) -> None:
+        if (number, offset) not in self._damaged and len(self._damaged) < MOST_DAMAGED:
+            self._damaged.add((number, offset))
+            log.error("segment %d of the journal is damaged at byte %d: %s", number, offset, what)
+
     def _records(self, positions: Mapping[int, int]) -> Iterator[tuple[Record, int]]:
         """All records beyond what is indexed, with the handle of their file."""
-        for number in self._folder.numbers():
+        numbers = self._folder.numbers()
+        for number in numbers:
             try:
                 handle = os.open(self._folder.segment(number), os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
@@ -142,6 +155,8 @@ class JournalReader:
                 for found in walk(handle, number, begin, size):
                     if isinstance(found, Record):
                         yield found, handle
+                    elif found.end < size or number != numbers[-1]:
+                        self._note_damage(number, found.first, f"up to byte {found.end - 1}")
             finally:
                 os.close(handle)
 
