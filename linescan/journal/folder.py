@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -83,8 +84,9 @@ def lock_folder(folder: Folder) -> int:
             f"{folder.path}: another pipeline (process {owner}) writes this journal: stop it, or"
             f" give this one a journal.folder of its own"
         ) from error
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    with contextlib.suppress(OSError):  # on a full disk, the lock must do without a name
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle
 
 

@@ -26,8 +26,7 @@ def write_error(folder: Path, error: OSError) -> JournalError:
         except OSError:
             free = ""
         return JournalError(
-            f"{folder}: the journal's disk is full{free}: free space there, or lower"
-            f" journal.max_gb; results are published all the same"
+            f"{folder}: the journal's disk is full{free}: free space there, or lower journal.max_gb"
         )
     return JournalError(
         f"{folder}: the journal cannot be written: {why}; see to the disk, or set journal.folder to"

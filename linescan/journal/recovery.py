@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -66,8 +66,14 @@ def recover(folder: Folder) -> Index | None:
     return index
 
 
-def catch_up(index: Index, folder: Folder) -> None:
+def catch_up(index: Index, folder: Folder, synced: Mapping[int, int] | None = None) -> None:
     """Enter what lies in the segments and is not indexed, and forget segments that are gone.
+
+    Args:
+        index: the index.
+        folder: the journal.
+        synced: for segments that are being written, up to where they are on the disk. None: nobody
+            writes; what is found is synced, and the parts of the newest messages are checked.
 
     Raises:
         OSError: a segment cannot be read.
@@ -79,10 +85,13 @@ def catch_up(index: Index, folder: Folder) -> None:
     for number in numbers:
         with opened(folder.segment(number)) as handle:
             begin, end = positions.get(number, 0), os.fstat(handle).st_size
+            if synced is not None:
+                end = min(end, synced.get(number, end))
+            elif begin < end:
+                os.fdatasync(handle)  # what was not indexed may not have been on the disk either
             if begin < end:
-                # What was not yet indexed may not have been on the disk either.
-                os.fdatasync(handle)
-                _index_segment(index, handle, number, begin, end, check=number == numbers[-1])
+                check = synced is None and number == numbers[-1]
+                _index_segment(index, handle, number, begin, end, check=check)
 
 
 def _open_fitting(folder: Folder) -> Index | None:

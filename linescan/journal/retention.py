@@ -73,6 +73,12 @@ def choose(
 
 
 def _covers(acknowledged: Acknowledged, segment: Closed) -> bool:
-    if segment.last is None:
+    """Whether a name has acknowledged a segment: all of the kinds and cameras that it follows."""
+    if segment.last is None or not acknowledged:
         return False
-    return all(acknowledged.get(stream, -1) >= last for stream, last in segment.last.items())
+    followed = {(stream.camera, stream.kind) for stream in acknowledged}
+    return all(
+        acknowledged.get(stream, -1) >= last
+        for stream, last in segment.last.items()
+        if (stream.camera, stream.kind) in followed
+    )

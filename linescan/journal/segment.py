@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ class Segment:
 
     Attributes:
         pending: records that no sync has covered yet.
+        size: of the file, up to its last whole record.
+        synced: up to where a sync has covered it.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class Segment:
         self.size = size
         self.created_ns = created_ns
         self.pending: list[Record] = []
-        self._synced = size
+        self.synced = size
         self._named = True
         self._folder = folder
         self._handle = handle
@@ -108,7 +111,7 @@ class Segment:
         if not self._named:
             sync_folder(self._folder.segments)
             self._named = True
-        self._synced = max(self._synced, size)
+        self.synced = max(self.synced, size)
 
     def cut(self) -> list[Record]:
         """After a failed sync: give up all that it should have covered.
@@ -117,8 +120,9 @@ class Segment:
             The records that are gone.
         """
         gone, self.pending = self.pending, []
-        os.ftruncate(self._handle, self._synced)
-        self.size = self._synced
+        self.size = self.synced
+        with contextlib.suppress(OSError):  # nothing is written here any more
+            os.ftruncate(self._handle, self.synced)
         return gone
 
     def close(self) -> None:

@@ -5,24 +5,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from linescan.errors import JournalError
 from linescan.journal.acknowledgements import Acknowledgements
+from linescan.journal.alarm import Alarm, JournalState
 from linescan.journal.folder import Folder, lock_folder, sync_folder
-from linescan.journal.index import Index
+from linescan.journal.indexing import Indexing
 from linescan.journal.keys import Key, Stream
 from linescan.journal.layout import Record
 from linescan.journal.missing import Missing
 from linescan.journal.problems import is_full, write_error
 from linescan.journal.pruning import prune
-from linescan.journal.recovery import catch_up, created_ns, opened, recover
+from linescan.journal.recovery import created_ns, opened
 from linescan.journal.retention import Choice, Limits
 from linescan.journal.segment import Part, Segment, prepare
 from linescan.protocol import Buffer
@@ -39,23 +38,6 @@ MOST_PENDING: Final = 65536
 PRUNE_S: Final = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class JournalState:
-    """Whether the journal takes what it is given.
-
-    Attributes:
-        ok: it does.
-        since_ns: since when it does not; None while it does.
-        reason: why it does not, in one sentence; empty while it does.
-        missing: messages since the start that could not be stored.
-    """
-
-    ok: bool
-    since_ns: int | None
-    reason: str
-    missing: int
-
-
 class JournalWriter:
     """Writes a journal. ``append`` and ``sync`` may be called from different threads.
 
@@ -70,15 +52,12 @@ class JournalWriter:
         self._lock = threading.Lock()  # guards segments, numbers, gaps and state
         self._sync_lock = threading.Lock()  # one sync at a time; guards the index
         self._handle: int | None = None
-        self._index: Index | None = None
-        self._index_behind = False
+        self._indexing = Indexing(self._folder)
         self._segments: list[Segment] = []
         self._last: dict[Stream, int] = {}
         self._durable: dict[Stream, int] = {}
         self._missing = Missing()
-        self._failing: dict[Stream, int] = {}  # size of the last message that had no room
-        self._since_ns: int | None = None
-        self._reason = ""
+        self._alarm = Alarm()
         self._next_prune = 0.0
         self.acknowledgements = Acknowledgements(folder)
 
@@ -94,8 +73,7 @@ class JournalWriter:
             self._handle = lock_folder(self._folder)
             for path in (self._folder.segments, self._folder.path, self._folder.path.parent):
                 sync_folder(path)
-            self._index = recover(self._folder)
-            self._index_behind = self._index is None
+            self._indexing.open()
             self._resume()
         except OSError as error:
             self.close()
@@ -123,7 +101,7 @@ class JournalWriter:
             with self._noting_failure(key, size):
                 self._write_missing()
                 self._put(key, published_ns, parts)
-            self._succeeded(key.stream, size)
+            self._alarm.stored(key.stream, size, self._missing.total)
 
     def note_missing(self, key: Key) -> None:
         """A message could not be stored: a gap record will say so, as soon as there is room."""
@@ -153,12 +131,12 @@ class JournalWriter:
             for segment, size, count in batch:
                 if count:
                     records += self._sync_segment(segment, size, count, errors)
-            self._enter(records, batch)
+            self._indexing.enter(records, [segment for segment, _, _ in batch])
             rolled = self._release()
             if errors:
                 raise write_error(self._folder.path, errors[0]) from errors[0]
             if rolled or time.monotonic() >= self._next_prune:
-                self._prune(time.time_ns())
+                self._prune_quietly()
         return self.durable
 
     def prune(self, now_ns: int | None = None) -> list[Choice]:
@@ -185,9 +163,7 @@ class JournalWriter:
             for segment in self._segments:
                 segment.close()
             self._segments = []
-            if self._index is not None:
-                self._index.close()
-                self._index = None
+            self._indexing.close()
             os.close(self._handle)
             self._handle = None
 
@@ -201,17 +177,15 @@ class JournalWriter:
     def state(self) -> JournalState:
         """Whether messages are being stored; for an alarm."""
         with self._lock:
-            return JournalState(
-                not self._failing, self._since_ns, self._reason, self._missing.total
-            )
+            return self._alarm.state(self._missing.total)
 
     def _resume(self) -> None:
         """Go on with the last segment, or begin one."""
         numbers = self._folder.numbers()
-        if self._index is not None:
-            for _, content in self._index.contents():
-                last = max(self._last.get(content.stream, -1), content.range.last)
-                self._last[content.stream] = last
+        index = self._indexing.index
+        for _, content in index.contents() if index else ():
+            last = max(self._last.get(content.stream, -1), content.range.last)
+            self._last[content.stream] = last
         self._durable = dict(self._last)
         if numbers:
             with opened(self._folder.segment(numbers[-1])) as handle:
@@ -250,11 +224,7 @@ class JournalWriter:
             yield
         except OSError as error:
             problem = write_error(self._folder.path, error)
-            if not self._failing:
-                log.error("the journal misses messages from now on: %s", problem)
-                self._since_ns = time.time_ns()
-            self._failing[key.stream] = size
-            self._reason = str(problem)
+            self._alarm.raise_(key.stream, size, str(problem))
             if not is_full(error):
                 self._set_aside()
             raise problem from error
@@ -264,15 +234,6 @@ class JournalWriter:
         with contextlib.suppress(OSError):
             self._segments.append(Segment.create(self._folder, self._next_number))
             self._next_number += 1
-
-    def _succeeded(self, stream: Stream, size: int) -> None:
-        """There is room again for this stream, and for others whose messages are no larger."""
-        if self._failing:
-            failing = self._failing.items()
-            self._failing = {s: n for s, n in failing if s != stream and n > size}
-        if not self._failing and self._since_ns is not None:
-            log.warning("the journal stores messages again; %d are missing", self._missing.total)
-            self._since_ns, self._reason = None, ""
 
     def _sync_segment(
         self, segment: Segment, size: int, count: int, errors: list[OSError]
@@ -295,30 +256,11 @@ class JournalWriter:
 
     def _give_up(self, segment: Segment, error: OSError) -> None:
         """After a failed sync nobody knows what of a file is on the disk: it counts as missing."""
+        problem = str(write_error(self._folder.path, error))
         for record in segment.cut():
             self._missing.add(record.key.stream, record.key.seq, max(record.missing, 1))
-            self._failing[record.key.stream] = record.body_bytes
-        self._since_ns = self._since_ns or time.time_ns()
-        self._reason = str(write_error(self._folder.path, error))
-
-    def _enter(self, records: Sequence[Record], batch: Sequence[tuple[Segment, int, int]]) -> None:
-        """Bring the index up to date; where that fails, readers read the segments themselves."""
-        try:
-            if self._index is None:
-                return
-            if self._index_behind:
-                catch_up(self._index, self._folder)
-                self._index_behind = False
-            elif records:
-                self._index.add(
-                    records,
-                    {segment.number: size for segment, size, count in batch if count},
-                    {segment.number: segment.created_ns for segment, _, _ in batch},
-                )
-        except (sqlite3.Error, OSError) as error:
-            if not self._index_behind:
-                log.error("%s: cannot be brought up to date: %s", self._folder.index, error)
-            self._index_behind = True
+            self._alarm.raise_(record.key.stream, record.body_bytes, problem)
+        self._set_aside()
 
     def _release(self) -> bool:
         """Close files that are full and synced; whether there were any."""
@@ -328,6 +270,13 @@ class JournalWriter:
                 self._segments.remove(segment)
                 segment.close()
         return bool(done)
+
+    def _prune_quietly(self) -> None:
+        """What cannot be removed must not stop the sync."""
+        try:
+            self._prune(time.time_ns())
+        except JournalError as error:
+            log.error("retention: %s", error)
 
     def _prune(self, now_ns: int) -> list[Choice]:
         self._next_prune = time.monotonic() + PRUNE_S
@@ -341,7 +290,7 @@ class JournalWriter:
         )
         keep_for = {name: self.acknowledgements.get(name) for name in section.keep_for}
         try:
-            return prune(self._folder, self._index, limits, keep_for, before)
+            return prune(self._folder, self._indexing.index, limits, keep_for, before)
         except OSError as error:
             raise write_error(self._folder.path, error) from error
 

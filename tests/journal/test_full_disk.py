@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from linescan.errors import JournalError
-from linescan.journal import JournalReader, JournalWriter, Stream, missing, writer
+from linescan.journal import JournalReader, JournalState, JournalWriter, Stream, missing, writer
 from linescan.journal.segment import Segment
 from linescan.protocol import Kind
 from linescan.records import Interval
@@ -42,7 +42,7 @@ def test_files_that_may_not_grow(tmp_path: Path) -> None:
         check(tmp_path, [message(0), message(1)])
         assert JournalReader(tmp_path).gaps(*STREAM) == [Interval(2, 2)]
     assert put_or_miss(journal, message(4, size=1_000_000))
-    assert journal.state == writer.JournalState(True, None, "", 2)
+    assert journal.state == JournalState(True, None, "", 2)
     journal.close()
     check(tmp_path, [message(0), message(1), message(4, size=1_000_000)])
 
@@ -77,7 +77,7 @@ def test_a_disk_that_fails_to_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     check(tmp_path, [message(0)])
     put(journal, [message(3), message(2, kind=Kind.EVENT)])
     journal.sync()
-    assert journal.state == writer.JournalState(True, None, "", 3)
+    assert journal.state == JournalState(True, None, "", 3)
     assert journal.durable == {STREAM: 3, STREAM._replace(kind=Kind.EVENT): 2}
     journal.close()
     check(tmp_path, [message(0), message(3)])

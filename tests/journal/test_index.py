@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from linescan.journal import JournalReader, JournalWriter
+from linescan.journal import JournalReader, JournalWriter, indexing
 from linescan.journal.folder import Folder
 from linescan.journal.index import Index
 from linescan.protocol import Kind
@@ -144,3 +144,53 @@ def test_reading_needs_no_right_to_write(tmp_path: Path) -> None:
     check(tmp_path, [message(0)])
     assert {path.name: path.read_bytes() for path in tmp_path.glob("segments/*")} == names
     writer.close()
+
+
+def test_an_index_that_breaks_while_the_writer_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "AGAIN_S", 0.0)
+    writer = JournalWriter(tmp_path, section())
+    writer.open()
+    put(writer, [message(seq) for seq in range(10)])
+    writer.sync()
+    with sqlite3.connect(tmp_path / INDEX) as connection:
+        connection.execute("DROP TABLE entries")  # an error that stays
+    connection.close()
+    put(writer, [message(seq) for seq in range(10, 20)])
+    writer.sync()
+    check(tmp_path, [message(seq) for seq in range(20)])
+    writer._indexing.close()
+    put(writer, [message(seq) for seq in range(20, 30)])
+    writer.sync()
+    index = Index.open(tmp_path / INDEX)
+    assert len(list(index.places(message(0).key.stream, 0, 99))) == 30
+    index.close()
+    check(tmp_path, [message(seq) for seq in range(30)])
+    writer.close()
+
+
+def test_garbage_in_the_index_while_the_writer_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "AGAIN_S", 0.0)
+    writer = JournalWriter(tmp_path, section())
+    writer.open()
+    put(writer, [message(seq) for seq in range(2000)])
+    writer.sync()
+    connection = sqlite3.connect(tmp_path / INDEX)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    data = bytearray((tmp_path / INDEX).read_bytes())
+    data[100:] = os.urandom(len(data) - 100)
+    (tmp_path / INDEX).write_bytes(data)
+    for seq in range(2000, 2010):
+        put(writer, [message(seq)])
+        writer.sync()
+    check(tmp_path, [message(seq) for seq in range(2010)])
+    writer.close()
+    writer.open()
+    writer.close()
+    index = Index.open(tmp_path / INDEX, writable=True)
+    assert len(list(index.places(message(0).key.stream, 0, 9999))) == 2010
+    index.close()
