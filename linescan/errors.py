@@ -34,6 +34,10 @@ class JournalError(LinescanError):
     """The journal cannot be written or read: the disk is full, or another pipeline writes it."""
 
 
+class SinkError(LinescanError):
+    """A broker cannot be fed: it refuses us, or is not set up as the configuration says."""
+
+
 class SubscribeError(LinescanError):
     """Results cannot be had: the endpoint or the kinds are wrong, or nothing came."""
 

@@ -22,6 +22,7 @@ from linescan.cli import (
     camera,
     config,
     cost,
+    forward,
     image,
     journal,
     model,
@@ -41,6 +42,7 @@ EXTRAS = {
     "harvesters": "cpu",
     "mcap": "journal",
     "pyarrow": "journal",
+    "nkeys": "nats",
     "pydantic": "cpu",
     "scipy": "cpu",
     "yaml": "cpu",
@@ -161,6 +163,7 @@ app.command("image")(image.image)
 app.command("cost")(cost.cost)
 app.command("subscribe")(subscribe.subscribe)
 app.command("verify")(verify.verify)
+app.command("forward")(forward.forward)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(camera.app, name="camera")
 app.add_typer(journal.app, name="journal")

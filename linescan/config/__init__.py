@@ -11,6 +11,7 @@ from linescan.config.journal import JournalSection
 from linescan.config.load import load, parse
 from linescan.config.processing import FrameSection, SegmentationSection, ThresholdSection
 from linescan.config.root import Config
+from linescan.config.sinks import MqttSection, NatsSection, SinksSection
 from linescan.config.source import ImagesSource, RecordingSource, SimulatedSource, Source
 
 __all__ = [
@@ -24,12 +25,15 @@ __all__ = [
     "GenicamSource",
     "ImagesSource",
     "JournalSection",
+    "MqttSection",
+    "NatsSection",
     "OverloadSection",
     "Pitch",
     "PublishSection",
     "RecordingSource",
     "SegmentationSection",
     "SimulatedSource",
+    "SinksSection",
     "Source",
     "ThresholdSection",
     "Trigger",
