@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from linescan.config.delivery import BESIDE, ENDPOINT
 from linescan.config.genicam import FEATURE
+from linescan.config.journal import SUBSCRIBER
 from linescan.config.root import CAMERA, Config
 from linescan.config.sinks import (
     MQTT_PREFIX,
@@ -130,15 +131,16 @@ def _got(keys: tuple[str, ...], value: object) -> str:
 
 PATTERNS = {
     CAMERA: "a name of letters, digits, '.', '_' and '-', such as web-1",
-    ENDPOINT: "an endpoint on this machine, with a port up to 65535, such as "
+    ENDPOINT: "an endpoint of this machine, with a port up to 65535, such as "
     "tcp://127.0.0.1:5560 or ipc:///run/linescan",
-    BESIDE: "auto, null or an endpoint on this machine, such as tcp://127.0.0.1:5561",
+    BESIDE: "auto, null or an endpoint of this machine, such as tcp://127.0.0.1:5561",
     FEATURE: "names of features, such as GammaEnable",
     MQTT_PREFIX: "a topic without wildcards, such as linescan/1",
     MQTT_SERVER: "a server such as mqtt://127.0.0.1:1883, no user or password in it",
     NATS_PREFIX: "a subject without wildcards, such as linescan.1",
     NATS_SERVER: "servers such as nats://127.0.0.1:4222, no user or password in them",
     NATS_STREAM: "up to 64 letters, digits, '_' and '-'",
+    SUBSCRIBER: "names of subscribers, up to 63 letters, digits, '.', '_' and '-'",
     SINK_NAME: "up to 58 letters, digits, '.', '_' and '-'",
     VARIABLE: "the name of an environment variable, such as BROKER_PASSWORD",
 }

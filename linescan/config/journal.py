@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from linescan.config.base import Section
 
-NAME = r"^[A-Za-z0-9._-]{1,63}$"
+SUBSCRIBER = r"^[A-Za-z0-9._-]{1,63}$"
 LEAST_SEGMENTS = 4
 """So many segments fit into ``max_gb`` at least: retention removes whole ones."""
 
@@ -29,7 +29,9 @@ class JournalSection(Section):
     """Size of one file, in MB; space is given back by whole files."""
     sync_ms: int = Field(default=50, ge=1, le=60_000)
     """How often the disk is told to keep what was written; what came since is not yet durable."""
-    keep_for: tuple[Annotated[str, Field(pattern=NAME)], ...] = Field(default=(), max_length=100)
+    keep_for: tuple[Annotated[str, Field(pattern=SUBSCRIBER)], ...] = Field(
+        default=(), max_length=100
+    )
     """Names of subscribers for whom messages are kept beyond ``max_age_h`` until they
     acknowledge them, but never beyond ``max_gb``."""
 
