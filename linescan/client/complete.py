@@ -105,6 +105,8 @@ class Complete:
         """The next message, if it is there."""
         self._plan.came_back()
         now = time.monotonic()
+        if self._over_at is None and not self._follow and self._plan.is_over(self._ended):
+            self._over_at = now
         held = None
         if self._over_at is None:
             held = self._plan.give()
@@ -143,8 +145,6 @@ class Complete:
         if isinstance(message, EndEvent):
             self._tally.end = message
             self._ended[message.camera] = message.epoch
-            if not self._follow and self._plan.is_over(self._ended):
-                self._over_at = now
         return message
 
     def _read_live(self, now: float) -> None:
@@ -152,6 +152,8 @@ class Complete:
             frames = self._connection.read()
             self._greet()
             if frames is None:
+                for gap in self._plan.quiet(now):
+                    self._link.gap(gap)
                 return
             if self._connection.welcome is None and self._link.control.endpoint is None:
                 self._do_without_journal("sends no greeting")
@@ -238,7 +240,7 @@ class Complete:
         if now < self._retry_at:
             return
         if not self._plan.stale:
-            for stream, first, last in self._plan.wanted(now):
+            for stream, first, last in self._plan.wanted():
                 self._fetch(stream, first, last, now)
         elif self._positions is None:
             name = {} if self._name is None else {"name": self._name}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
 import zmq
 
+from linescan.client.curve import ClientKeys, Handshakes
 from linescan.client.sockets import new_socket
 from linescan.errors import ProtocolError, SubscribeError
 from linescan.protocol import (
@@ -32,6 +34,10 @@ class SubscribeTimeoutError(SubscribeError, TimeoutError):
     """Nothing came in time."""
 
 
+class RefusedError(SubscribeError):
+    """The publisher does not serve this subscriber: a key is missing or wrong."""
+
+
 class Connection:
     """A SUB socket that reconnects by itself.
 
@@ -39,6 +45,7 @@ class Connection:
         endpoint: where the publisher is.
         kinds: what to receive beside events.
         camera: whose messages; None for all cameras that the publisher names in its greeting.
+        keys: those of this subscriber, for a publisher that wants keys.
 
     Attributes:
         welcome: the last greeting.
@@ -48,7 +55,13 @@ class Connection:
         SubscribeError: the endpoint or the name of the camera is wrong.
     """
 
-    def __init__(self, endpoint: str, kinds: Sequence[Kind], camera: str | None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        kinds: Sequence[Kind],
+        camera: str | None,
+        keys: ClientKeys | None = None,
+    ) -> None:
         self.endpoint = endpoint
         self._kinds = kinds
         self._camera = camera
@@ -56,7 +69,10 @@ class Connection:
         self.welcome: Welcome | None = None
         self.greetings = 0
         self.context: zmq.Context[Any] = zmq.Context()
+        if keys is not None:
+            keys.equip(self.context)
         self.socket = new_socket(self.context, zmq.SUB, mark=RECEIVE_MARK)
+        self._handshakes = Handshakes(self.socket, endpoint, keys)
         try:
             self._connect()
         except ProtocolError as error:
@@ -74,6 +90,25 @@ class Connection:
         """Whether ``close`` was called."""
         return bool(self.context.closed)
 
+    @property
+    def sockets(self) -> list[zmq.Socket[Any]]:
+        """What to wait for: messages, and refusals."""
+        return [self.socket, self._handshakes.monitor]
+
+    def check(self) -> None:
+        """See whether the publisher refuses this subscriber.
+
+        Raises:
+            RefusedError: it does; the next call to read tries again.
+        """
+        refusal = self._handshakes.refusal()
+        if refusal is not None:
+            # ZeroMQ gives up for ever after some refusals, and goes on after others: begin anew.
+            with contextlib.suppress(zmq.ZMQError):
+                self.socket.disconnect(self.endpoint)
+            self.socket.connect(self.endpoint)
+            raise RefusedError(refusal)
+
     def read(self) -> list[Buffer] | None:
         """The frames of a message that waits, if one does; greetings are noted and passed over."""
         while True:
@@ -88,6 +123,11 @@ class Connection:
 
     def silence(self) -> str:
         """Why nothing may have come."""
+        if self._handshakes.failing:
+            return (
+                f"what answers at {self.endpoint} does not complete the handshake; check the"
+                " server key and the endpoint"
+            )
         if self.welcome is None:
             return f"no publisher answers at {self.endpoint}; start it, or check the endpoint"
         offered = ", ".join(self.welcome.cameras)

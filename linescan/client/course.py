@@ -96,7 +96,8 @@ class Course:
     def is_over(self, ended: Mapping[str, str]) -> bool:
         """Whether all cameras of the newest epoch have ended in it."""
         here = [camera for camera, epoch in self._at.items() if [epoch] == self.order[-1:]]
-        return bool(here) and all(ended.get(camera) == self._at[camera] for camera in here)
+        ended_all = all(ended.get(camera) == self._at[camera] for camera in here)
+        return bool(here) and ended_all and not any(lane.behind for lane in self.near())
 
     def _is_over(self, stream: Stream) -> bool:
         at, order = self._at.get(stream.camera), self.order

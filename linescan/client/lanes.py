@@ -58,7 +58,7 @@ class Lane:
         end: one above the highest number known to exist.
         waiting: messages that were received and not yet given.
         fetch: the replay that is under way.
-        claim: end as the status said it, and since when; believed after a moment.
+        claim: end as the status said it, and since when.
         from_start: the first message that came was the ``start`` of its epoch.
     """
 

@@ -164,12 +164,23 @@ class Plan:
             if lane.claim is None or lane.claim[0] <= lane.end:
                 lane.claim = last + 1, now
 
-    def wanted(self, now: float) -> Iterator[tuple[Stream, int, int]]:
+    def quiet(self, now: float) -> list[Gap]:
+        """The live stream has nothing to read: what the status named a while ago will not come."""
+        gaps = []
+        for lane in self._course.near():
+            if lane.claim is None or now - lane.claim[1] < GRACE_S:
+                continue
+            first, end = lane.end, lane.claim[0]
+            lane.claim = None
+            if end > first:
+                epoch, camera, kind = lane.stream
+                gaps.append(Gap(camera, kind, epoch, first, end - first))
+                lane.extend(end)
+        return gaps
+
+    def wanted(self) -> Iterator[tuple[Stream, int, int]]:
         """What to fetch now: stream, first and last number."""
         for lane in self._course.near():
-            if lane.claim is not None and now - lane.claim[1] >= GRACE_S:
-                lane.extend(lane.claim[0])
-                lane.claim = None
             self._pass_over(lane)
             run = lane.missing()
             if run is not None and lane.fetch is None:
@@ -203,7 +214,7 @@ class Plan:
 
     def is_over(self, ended: Mapping[str, str]) -> bool:
         """Whether all cameras of the newest epoch known have ended in it."""
-        return not self.fetching and self._course.is_over(ended)
+        return not self.stale and self._course.is_over(ended)
 
     def _lane_of(self, message: Message) -> Lane | None:
         stream = Stream(message.epoch, message.camera, message.kind)

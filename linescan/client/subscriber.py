@@ -18,6 +18,7 @@ import zmq
 
 from linescan.client.complete import Complete
 from linescan.client.connection import Connection, SubscribeTimeoutError
+from linescan.client.curve import ClientKeys
 from linescan.client.link import Link
 from linescan.client.modes import Mode, check_kinds, check_mode
 from linescan.client.plan import Plan
@@ -63,6 +64,7 @@ class Subscriber(Tally):
             the name; of a new name, the oldest kept), ``oldest`` or ``now``.
         control: endpoint of the control socket; where not given, as the publisher names it.
         status: endpoint of the status socket; where not given, as the publisher names it.
+        keys: of this subscriber and the publisher, where it wants keys.
         buffer_mb: in mode ``complete``, messages that may wait for the application, in MB.
         on_gap: called with each gap in the live stream.
         on_expired: called with each run of messages that mode ``complete`` cannot get.
@@ -89,6 +91,7 @@ class Subscriber(Tally):
         since: str = Since.ACKNOWLEDGED,
         control: str | None = None,
         status: str | None = None,
+        keys: ClientKeys | None = None,
         buffer_mb: int = BUFFER_MB,
         on_gap: OnGap | None = None,
         on_expired: OnGap | None = None,
@@ -101,7 +104,7 @@ class Subscriber(Tally):
         begin = _check_since(since)
         _check_names(name, self.mode, begin)
         complete = self.mode is Mode.COMPLETE
-        self._connection = Connection(endpoint, KEPT if complete else self.kinds, camera)
+        self._connection = Connection(endpoint, KEPT if complete else self.kinds, camera, keys)
         self._feed: Complete | Streaming
         try:
             if complete:
@@ -149,6 +152,8 @@ class Subscriber(Tally):
         Raises:
             SubscribeTimeoutError: nothing came within ``timeout_s``; a ``TimeoutError``. Iteration
                 can go on after it.
+            RefusedError: the publisher does not serve this subscriber, because a key is missing or
+                wrong; a ``SubscribeError``. Iteration can go on after it: it connects anew.
         """
         deadline = self._deadline()
         while True:
@@ -158,7 +163,7 @@ class Subscriber(Tally):
             if self._over:
                 raise StopIteration
             poller = zmq.Poller()
-            for sock in self._feed.sockets:
+            for sock in {*self._feed.sockets, *self._connection.sockets}:
                 poller.register(sock, zmq.POLLIN)
             poller.poll(self._wait_ms(deadline))
 
@@ -177,7 +182,7 @@ class Subscriber(Tally):
             if self._over:
                 raise StopAsyncIteration
             poller = Poller()
-            for sock in self._feed.sockets:
+            for sock in {*self._feed.sockets, *self._connection.sockets}:
                 poller.register(sock, zmq.POLLIN)
             await poller.poll(self._wait_ms(deadline))
 
@@ -198,8 +203,12 @@ class Subscriber(Tally):
     def _step(self) -> Message | None:
         while not self._over:
             message = self._feed.step()
-            if message is None or message.kind in self.kinds:
+            if message is None:
+                break
+            if message.kind in self.kinds:
                 return message
+        if not self._connection.closed:
+            self._connection.check()
         return None
 
     def _deadline(self) -> float | None:

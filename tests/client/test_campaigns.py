@@ -2,12 +2,14 @@
 
 The campaigns last about ``LINESCAN_LONG`` minutes each (a quarter of one where that is not set):
 ``make test-long``. ``LINESCAN_INSPECTIONS`` and ``LINESCAN_KILLS`` say how much instead: 20000 and
-200 are the full campaigns.
+200 are the full campaigns. Each leaves its figures in ``figures.json`` in its folder
+(``--basetemp``).
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import signal
@@ -69,6 +71,14 @@ def test_complete_subscribers_hold_every_number_once_and_the_bytes_of_the_journa
     (newest,) = lives(tmp_path / "live.log")
     assert set(newest) < set(kept)
     assert [taken.seq for taken in newest] == sorted({taken.seq for taken in newest})
+    figures = {
+        "inspections": INSPECTIONS + 1000,
+        "lives": len(lives(shaken)),
+        "given_again": sum(map(len, lives(shaken))) - len(kept),
+        "live_given": len(newest),
+        "publisher_mb": [round(before, 1), round(peak, 1)],
+    }
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
     assert peak - before < MEMORY_MB + SLACK_MB, f"{before:.0f} MB grew to {peak:.0f} MB"
 
 
@@ -130,6 +140,9 @@ def test_what_was_reported_durable_outlives_the_publisher(tmp_path: Path) -> Non
     (given,) = lives(log)
     assert given == _in_order(kept, given)
     assert "expired=0 missed=0" in log.read_text()
+    epochs = len({taken.epoch for taken in kept})
+    figures = {"kills": KILLS, "epochs": epochs, "kept": len(kept), "durable": len(durable)}
+    (tmp_path / "figures.json").write_text(json.dumps(figures))
 
 
 def _note_durable(epochs: list[dict[str, object]], durable: dict[tuple[str, str], int]) -> None:
