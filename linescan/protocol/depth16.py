@@ -17,7 +17,7 @@ from linescan.records import FloatArray
 
 INVALID: Final = 0
 LARGEST: Final = 65535
-BLOCK: Final = 1 << 18
+BLOCK: Final = 1 << 16
 """Values that are converted at a time: what is in between stays in the processor's cache."""
 
 Pixels = npt.NDArray[np.uint16]
@@ -32,19 +32,18 @@ def encode_depth16(values: FloatArray) -> tuple[Pixels, float, float]:
     Returns:
         (h, w) uint16 pixels, scale and offset.
     """
-    pixels = np.zeros(values.shape, np.uint16)
     low, high = _range(values)
     if low > high:
-        return pixels, 1.0, 0.0
+        return np.zeros(values.shape, np.uint16), 1.0, 0.0
+    pixels = np.empty(values.shape, np.uint16)
     scale = (high - low) / (LARGEST - 1) if high > low else 1.0
-    for rows in _row_blocks(values.shape):
-        block = np.subtract(values[rows], low, dtype=np.float64)
-        block /= scale
-        np.rint(block, out=block)
-        block += 1
-        np.clip(block, 1, LARGEST, out=block)
-        block[~np.isfinite(values[rows])] = INVALID
-        pixels[rows] = block
+    with np.errstate(invalid="ignore"):  # what is not finite has no integer
+        for rows in _row_blocks(values.shape):
+            block = np.subtract(values[rows], low, dtype=np.float64)
+            block *= 1 / scale
+            block += 1.5  # 1 is the lowest; the half rounds, as integers are cut off
+            pixels[rows] = block
+            pixels[rows][~np.isfinite(values[rows])] = INVALID
     return pixels, scale, low - scale
 
 
@@ -67,13 +66,16 @@ def fits_float32(scale: float, offset: float) -> bool:
 
 
 def _range(values: FloatArray) -> tuple[float, float]:
-    low, high = math.inf, -math.inf
-    for rows in _row_blocks(values.shape):
-        block = values[rows]
-        finite = np.isfinite(block)
-        low = min(low, float(np.min(block, where=finite, initial=np.inf)))
-        high = max(high, float(np.max(block, where=finite, initial=-np.inf)))
-    return low, high
+    """Of the finite values; the lowest is the larger one where there are none."""
+    low, high = _ends(values)
+    if math.isinf(low) or math.isinf(high):
+        low, high = _ends(np.where(np.isfinite(values), values, np.float32(np.nan)))
+    return (math.inf, -math.inf) if math.isnan(low) else (low, high)
+
+
+def _ends(values: FloatArray) -> tuple[float, float]:
+    """The least and the largest value but NaN; NaN where there are no others."""
+    return float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
 
 
 def _row_blocks(shape: tuple[int, ...]) -> Iterator[slice]:

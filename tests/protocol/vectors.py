@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Loaded:
         return self.name
 
 
+@functools.cache
 def load(name: str) -> Loaded:
     """One vector."""
     data = (FOLDER / f"{name}.frames").read_bytes()
