@@ -30,9 +30,8 @@ class Listing:
         self._reader = JournalReader(path)
         self._contents = self._reader.contents()
         self._written = is_locked(folder)
-        files = [file for n in folder.numbers() if (file := folder.segment(n)).exists()]
-        self._segments = len(files)
-        self._bytes = sum(file.stat().st_size for file in files)
+        sizes = list(map(folder.size, folder.numbers()))
+        self._segments, self._bytes = len(sizes), sum(sizes)
         acknowledgements = Acknowledgements(path)
         self._acknowledged = {name: acknowledgements.get(name) for name in acknowledgements.names()}
 

@@ -104,8 +104,7 @@ class JournalAudit:
     @property
     def total_bytes(self) -> int:
         """Size of all segments now."""
-        paths = map(self._folder.segment, self._folder.numbers())
-        return sum(path.stat().st_size for path in paths if path.exists())
+        return sum(map(self._folder.size, self._folder.numbers()))
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> Report:
         """Read everything.

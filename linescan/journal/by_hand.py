@@ -49,12 +49,12 @@ def prune_by_hand(
         known = ", ".join(acknowledgements.names()) or "nobody has"
         raise JournalError(f"{name}: has acknowledged nothing in this journal; known: {known}")
     kept = {name: acknowledgements.get(name) for name in keep_for}
-    newest = folder.segment(numbers[-1]).stat().st_size
+    newest = folder.size(numbers[-1])
     limits = Limits(
         most_bytes=2**63 if most_bytes is None else most_bytes - newest,
         oldest_ns=-(2**63) if older_than_ns is None else time.time_ns() - older_than_ns,
     )
-    total = sum(folder.segment(number).stat().st_size for number in numbers)
+    total = sum(map(folder.size, numbers))
     try:
         index = _index(folder)
         try:

@@ -53,6 +53,13 @@ class Folder:
             return []
         return sorted(int(m.group(1)) for name in names if (m := _SEGMENT.fullmatch(name)))
 
+    def size(self, number: int) -> int:
+        """Size of a segment file in bytes; 0 where it is gone, pruned meanwhile."""
+        try:
+            return self.segment(number).stat().st_size
+        except FileNotFoundError:
+            return 0
+
     def check(self) -> None:
         """Make sure that there is a journal.
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from linescan.journal import Entry, JournalReader, JournalWriter
 from linescan.journal.folder import Folder
@@ -160,3 +163,45 @@ def test_damaged_messages_are_counted(folder: Path) -> None:
     assert [entry.key.seq for entry in found] == [0, 1, 3]
     assert reader.damaged == 1
     assert all(same(a, b) for a, b in zip(found, read_all(folder), strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    synced=st.integers(0, 12),
+    kept=st.lists(st.booleans(), min_size=60, max_size=60),
+    length=st.floats(0, 1),
+    with_index=st.booleans(),
+)
+def test_a_loss_of_power(synced: int, kept: list[bool], length: float, with_index: bool) -> None:
+    """What was synced is there; of the rest, any pages may be zeros and the end may be missing."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        folder = Path(name)
+        entries = [message(seq, size=300 + 2500 * (seq % 5)) for seq in range(12)]
+        writer = JournalWriter(folder, section())
+        writer.open()
+        put(writer, entries[:synced])
+        writer.sync()
+        durable = writer._segments[0].size if synced else 0
+        index = (folder / "index.sqlite").read_bytes()
+        put(writer, entries[synced:])
+        writer.close()
+        segment = Folder(folder).segment(1)
+        data = bytearray(segment.read_bytes())
+        for page, stays in enumerate(kept):
+            first, end = max(durable, page * 1024), (page + 1) * 1024
+            if not stays and first < min(end, len(data)):
+                data[first : min(end, len(data))] = bytes(min(end, len(data)) - first)
+        del data[durable + round(length * (len(data) - durable)) :]
+        segment.write_bytes(data)
+        for path in folder.glob("index*"):
+            path.unlink()
+        if with_index:
+            (folder / "index.sqlite").write_bytes(index)
+        found = read_all(folder)
+        writer = JournalWriter(folder, section())
+        writer.open()
+        put(writer, [message(12)])
+        writer.close()
+        assert [e.key.seq for e in read_all(folder)] == [*(e.key.seq for e in found), 12]
+        assert [e.key.seq for e in found[:synced]] == list(range(synced))
+        assert all(same(entry, entries[entry.key.seq]) for entry in found)
