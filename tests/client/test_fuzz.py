@@ -1,8 +1,9 @@
 """Whatever is sent, to a publisher or to a subscriber: no crash, no hang, no leak.
 
-At least half of it are wrong messages that still parse as JSON. Each campaign sends
-``LINESCAN_FUZZ`` messages (10000 where that is not set): ``make test-long``. With 70000 they are
-more than two hundred thousand together. ``--log-cli-level INFO`` shows the figures.
+At least half of it are wrong messages that still parse as JSON. ``make test-long``: most campaigns
+send ``LINESCAN_FUZZ`` messages, or 40000 for each of ``LINESCAN_LONG`` minutes (a quarter of one
+where that is not set). With 70000 they are more than two hundred thousand together.
+``--log-cli-level INFO`` shows the figures.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from tests.publishing.asking import Asking, asking
 
 log = logging.getLogger(__name__)
 
-COUNT = int(os.environ.get("LINESCAN_FUZZ", "10000"))
+MINUTES = float(os.environ.get("LINESCAN_LONG", "0.25"))
+COUNT = int(os.environ.get("LINESCAN_FUZZ", MINUTES * 40_000))
 SETTLED = 0.3
 """Share of a campaign after which memory may not grow any more."""
 SLACK_MB = 24.0
@@ -254,6 +256,7 @@ def test_a_subscriber_goes_on(mode: str) -> None:
             feed.data.send_multipart(frames or [b""])
             if n % 500 == 0:
                 subscriber.memory.look(2 * n / COUNT)
+        subscriber.memory.look(1)
         figures = subscriber.figures()
         while figures["end"] != "sentinel":
             feed.data.send_multipart(sentinel())
