@@ -55,7 +55,7 @@ class Indexing:
             segments: the open segments.
         """
         if self._behind:
-            if time.monotonic() >= self._next_try:
+            if segments and time.monotonic() >= self._next_try:
                 self._catch_up(segments)
         elif records and self.index is not None:
             created = {segment.number: segment.created_ns for segment in segments}

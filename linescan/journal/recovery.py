@@ -86,7 +86,8 @@ def catch_up(index: Index, folder: Folder, synced: Mapping[int, int] | None = No
         with opened(folder.segment(number)) as handle:
             begin, end = positions.get(number, 0), os.fstat(handle).st_size
             if synced is not None:
-                end = min(end, synced.get(number, end))
+                begun_meanwhile = number > max(synced, default=0)
+                end = min(end, synced.get(number, 0 if begun_meanwhile else end))
             elif begin < end:
                 os.fdatasync(handle)  # what was not indexed may not have been on the disk either
             if begin < end:

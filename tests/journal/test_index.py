@@ -194,3 +194,25 @@ def test_garbage_in_the_index_while_the_writer_runs(
     index = Index.open(tmp_path / INDEX, writable=True)
     assert len(list(index.places(message(0).key.stream, 0, 9999))) == 2010
     index.close()
+
+
+def test_the_index_is_never_ahead_of_the_disk(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, section())
+    writer.open()
+    put(writer, [message(seq, size=300_000) for seq in range(4)])
+    writer.sync()
+    known = list(writer._segments)
+    synced = {segment.number: segment.synced for segment in known}
+    put(writer, [message(seq, size=300_000) for seq in range(4, 8)])  # the last in a new segment
+    assert len(writer._segments) > len(known)
+    assert writer._segments[0].size > known[0].synced
+    writer._indexing.close()
+    writer._indexing._behind = True
+    writer._indexing.enter([], known)
+    index = Index.open(tmp_path / INDEX)
+    positions = {number: end for number, end in index.positions().items() if number in synced}
+    assert positions == synced
+    assert max(index.positions()) == max(synced)
+    index.close()
+    writer.close()
+    check(tmp_path, [message(seq, size=300_000) for seq in range(8)])
