@@ -30,6 +30,8 @@ DRAIN: Final = 1000
 """Most messages that are read ahead in search of the newest."""
 DRAIN_WAIT_S: Final = 0.001
 """While messages are read, ZeroMQ's own thread fetches more: the moment to give it."""
+DRAIN_S: Final = 0.02
+"""Where messages come faster than that, the newest one after so long is new enough."""
 REPORT_S: Final = 0.25
 """While reports are not answered, look after them so often."""
 
@@ -72,6 +74,7 @@ class Streaming:
         self._ready: deque[Message] = deque()
         self._newest: dict[object, tuple[Message, list[Buffer]]] = {}
         self._read_ahead = 0
+        self._drain_since = 0.0
 
     @property
     def done(self) -> bool:
@@ -133,6 +136,8 @@ class Streaming:
     def _take_newest(self) -> None:
         """Read all that waits; once nothing comes any more, give the newest of it."""
         came = False
+        if not self._newest:
+            self._drain_since = time.monotonic()
         while self._read_ahead < DRAIN and not self._over:
             frames = self._connection.read()
             if frames is None:
@@ -145,7 +150,8 @@ class Streaming:
                 key = self._read_ahead if is_event else (message.camera, message.kind)
                 self._tally.skipped += self._newest.pop(key, None) is not None
                 self._newest[key] = message, frames
-        if not came or self._over or self._read_ahead == DRAIN:
+        late = time.monotonic() - self._drain_since > DRAIN_S
+        if not came or late or self._over or self._read_ahead == DRAIN:
             self._give_newest()
 
     def _give_newest(self) -> None:
