@@ -42,5 +42,9 @@ class SubscribeError(LinescanError):
     """Results cannot be had: the endpoint or the kinds are wrong, or nothing came."""
 
 
+class KeyFileError(LinescanError):
+    """A CURVE key file is missing, damaged or the wrong one; secrets never stand in the text."""
+
+
 class CalibrationError(LinescanError):
     """A reference cannot be made, read, or does not fit the lines."""

@@ -25,6 +25,7 @@ from linescan.cli import (
     forward,
     image,
     journal,
+    keys,
     model,
     record,
     replay,
@@ -167,6 +168,7 @@ app.command("forward")(forward.forward)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(camera.app, name="camera")
 app.add_typer(journal.app, name="journal")
+app.add_typer(keys.app, name="keys")
 app.add_typer(model.app, name="model")
 app.add_typer(config.app, name="config")
 

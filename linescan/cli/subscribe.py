@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
+from linescan.cli.options import OwnKey, ServerKey, keys_of
 from linescan.client import Mode, Since, Subscriber, SubscribeTimeoutError
 from linescan.ledger import name_account
 from linescan.protocol import (
@@ -76,6 +77,8 @@ def subscribe(
             show_default=False,
         ),
     ] = None,
+    server_key: ServerKey = None,
+    key: OwnKey = None,
     camera: Annotated[
         str | None, typer.Option(help="Only this camera.", show_default=False)
     ] = None,
@@ -125,6 +128,7 @@ def subscribe(
         since=since,
         control=control,
         status=status,
+        keys=keys_of(server_key, key),
     )
     with subscriber, _saver(save, images=images) as saver:
         try:

@@ -22,6 +22,8 @@ PATHS = (
     ("correction", "flat_field"),
     ("depth", "model"),
     ("journal", "folder"),
+    ("publish", "security", "server_key"),
+    ("publish", "security", "allow"),
     ("sinks", "nats", "password_file"),
     ("sinks", "nats", "ca"),
     ("sinks", "nats", "cert"),

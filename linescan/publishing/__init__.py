@@ -1,5 +1,6 @@
 """Results leave: the publisher's socket and the pipeline's last stage."""
 
+from linescan.publishing.curve import Gate
 from linescan.publishing.deliver import Deliver
 from linescan.publishing.publisher import Outgoing, Publisher
 from linescan.publishing.stage import Numbers, Publish
@@ -7,6 +8,7 @@ from linescan.publishing.store import Journal, Kept, KeptEpoch, Stream
 
 __all__ = [
     "Deliver",
+    "Gate",
     "Journal",
     "Kept",
     "KeptEpoch",

@@ -37,6 +37,7 @@ class Desk:
         limit_bytes: most memory for replies that subscribers have not fetched.
         figures: more for the status message.
         wake: wakes the publisher's thread.
+        new_context: makes the context of the sockets.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Desk:
         limit_bytes: int,
         figures: Callable[[], dict[str, Any]],
         wake: Callable[[], None],
+        new_context: Callable[[], zmq.Context[Any]] = zmq.Context,
     ) -> None:
+        self._new_context = new_context
         self._published = published
         self._reports = Reports()
         self._figures = figures
@@ -67,7 +70,7 @@ class Desk:
         Raises:
             PublishError: an endpoint cannot be had.
         """
-        self._context: zmq.Context[Any] = zmq.Context()
+        self._context = self._new_context()
         try:
             if self._router is not None:
                 self._router.open(self._context)

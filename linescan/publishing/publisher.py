@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import zmq
 
@@ -22,6 +22,7 @@ from linescan.errors import PublishError
 from linescan.latency import Latency
 from linescan.protocol import Buffer, Kind, Stamp, encode_welcome, topic
 from linescan.publishing.budget import MemoryBudget
+from linescan.publishing.curve import Gate
 from linescan.publishing.desk import Desk
 from linescan.publishing.journalling import Journalling
 from linescan.publishing.outlet import Outlet
@@ -84,6 +85,7 @@ class Publisher:
         status: where subscribers learn how the publisher does; None for no such socket.
         journal: keeps inspections and events; closed at the end.
         sync_s: shortest time between two syncs of the journal.
+        gate: lets in only those whose keys are allowed; without it, everybody.
 
     Raises:
         PublishError: the memory has no room for one inspection.
@@ -102,6 +104,7 @@ class Publisher:
         status: str | None = None,
         journal: Journal | None = None,
         sync_s: float = SYNC_S,
+        gate: Gate | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.epoch = str(uuid.uuid4())
@@ -109,7 +112,19 @@ class Publisher:
         replay_bytes = (memory_mb << 20) // REPLAY_SHARE if journal is not None else 0
         self._journalling = None if journal is None else Journalling(journal, sync_s)
         self._published = Published(self.epoch, time.time_ns(), cameras, self._journalling)
-        self._desk = Desk(control, status, self._published, replay_bytes, self._figures, self._wake)
+        self._gate = gate
+        self._new_context: Callable[[], zmq.Context[Any]] = (
+            zmq.Context if gate is None else gate.new_context
+        )
+        self._desk = Desk(
+            control,
+            status,
+            self._published,
+            replay_bytes,
+            self._figures,
+            self._wake,
+            self._new_context,
+        )
         self._events = [topic(camera, Kind.EVENT) for camera in cameras]
         self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
         self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes, replay_bytes)
@@ -163,6 +178,7 @@ class Publisher:
                 self._subscriptions,
                 self._events[0],
                 self._budget,
+                self._new_context,
             )
             outlet.open()
             undo.pop_all()
@@ -300,6 +316,7 @@ class Publisher:
         return {
             "held_bytes": self._budget.refresh() + self._desk.held_bytes,
             "no_room": self._no_room,
+            "refused": 0 if self._gate is None else self._gate.refused,
         }
 
     def _next(self) -> Outgoing | None:

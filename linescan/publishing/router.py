@@ -11,7 +11,7 @@ import zmq
 from linescan.protocol import Buffer
 from linescan.protocol.control import MAX_REQUEST_BYTES
 from linescan.publishing.budget import Holdings
-from linescan.publishing.endpoint import bind
+from linescan.publishing.endpoint import HANDSHAKE_MS, bind
 
 HEARTBEAT_MS: Final = 1000
 GONE_MS: Final = 30_000
@@ -62,6 +62,7 @@ class Router:
             zmq.RCVHWM: QUEUE,
             zmq.LINGER: 0,
             zmq.IPV6: 1,
+            zmq.HANDSHAKE_IVL: HANDSHAKE_MS,
             zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
             zmq.HEARTBEAT_TIMEOUT: GONE_MS,
         }

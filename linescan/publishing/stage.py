@@ -27,6 +27,7 @@ from linescan.protocol import (
     encode_start,
     topic,
 )
+from linescan.publishing.curve import Gate
 from linescan.publishing.fates import Fates
 from linescan.publishing.publisher import MESSAGE_BYTES, SOFTWARE, SYNC_S, Outgoing, Publisher
 from linescan.publishing.store import Journal
@@ -96,6 +97,9 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             status=section.status_endpoint,
             journal=journal,
             sync_s=sync_s,
+            gate=None
+            if section.security is None
+            else Gate(section.security.server_key, section.security.allow),
         )
         self.end_reason: Callable[[], str] = lambda: "finished"
         self._section = section

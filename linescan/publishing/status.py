@@ -11,7 +11,8 @@ import zmq
 
 from linescan.protocol.control import KEPT, status_topic
 from linescan.protocol.topics import SCHEMA, VERSION
-from linescan.publishing.endpoint import bind
+from linescan.publishing.endpoint import HANDSHAKE_MS, bind
+from linescan.publishing.outlet import MAX_SUBSCRIPTION_BYTES
 from linescan.publishing.published import Published
 from linescan.publishing.reports import Reports
 from linescan.publishing.store import Stream
@@ -43,7 +44,14 @@ class Status:
             PublishError: the endpoint cannot be had.
         """
         self._socket = context.socket(zmq.PUB)
-        for option, value in {zmq.SNDHWM: QUEUE, zmq.LINGER: 0, zmq.IPV6: 1}.items():
+        options = {
+            zmq.SNDHWM: QUEUE,
+            zmq.LINGER: 0,
+            zmq.IPV6: 1,
+            zmq.MAXMSGSIZE: MAX_SUBSCRIPTION_BYTES,
+            zmq.HANDSHAKE_IVL: HANDSHAKE_MS,
+        }
+        for option, value in options.items():
             self._socket.setsockopt(option, value)
         self.endpoint = bind(self._socket, self.endpoint)
 
