@@ -123,10 +123,17 @@ class Journalling:
         try:
             self._durable = dict(self.journal.sync())
         except FAILURES as error:
-            if self._unsynced is None:
-                log.error("ALARM: what is in the journal is not durable: %s", error)
-                self._unsynced = time.time_ns(), str(error)
-            self._dirty.set()
+            self._cannot_sync(error)
+            return False
+        except Exception as error:
+            log.exception("syncing the journal failed")
+            self._cannot_sync(error)
             return False
         self._unsynced = None
         return True
+
+    def _cannot_sync(self, error: Exception) -> None:
+        if self._unsynced is None:
+            log.error("ALARM: what is in the journal is not durable: %s", error)
+            self._unsynced = time.time_ns(), str(error)
+        self._dirty.set()

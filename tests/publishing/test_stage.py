@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 
 from linescan.client import Subscriber
 from linescan.config import PublishSection
@@ -81,6 +82,7 @@ def received(
         return messages
 
 
+@hypothesis_settings(deadline=None)
 @given(runs())
 def test_deliver_gives_each_line_its_fate(run: Run) -> None:
     ledger = run.ledger()
@@ -88,6 +90,7 @@ def test_deliver_gives_each_line_its_fate(run: Run) -> None:
     check(run, ledger)
 
 
+@hypothesis_settings(deadline=None)
 @given(runs())
 def test_publish_gives_each_line_its_fate(run: Run) -> None:
     ledger = run.ledger()
