@@ -80,9 +80,10 @@ def verify(folder: Folder) -> None:
         errors.print(f"[bold red]wrong:[/] {finding}")
     if report.more:
         errors.print(f"[bold red]wrong:[/] and {report.more} more")
+    bytes_ = f"{report.damaged} places are damaged" if report.damaged else "every checksum is right"
     typer.echo(
-        f"{report.messages} messages in {report.segments} segments ({name_size(report.bytes)}): "
-        + ("something is wrong" if report.findings else "every checksum is right")
+        f"{report.messages} messages in {report.segments} segments ({name_size(report.bytes)}):"
+        f" {bytes_}"
     )
     raise typer.Exit(UNBALANCED if report.findings else OK)
 

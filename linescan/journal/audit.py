@@ -55,6 +55,7 @@ class Report:
         runs: each camera's run, in order of writing.
         findings: what is wrong, in plain words; empty where all is well.
         more: findings beyond ``MOST_FINDINGS``.
+        damaged: places whose bytes are not what was written.
         notes: what is worth knowing and not wrong.
         messages: messages whose checksums are right.
         segments: files that were read.
@@ -64,6 +65,7 @@ class Report:
     runs: list[RunReport] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     more: int = 0
+    damaged: int = 0
     notes: list[str] = field(default_factory=list)
     messages: int = 0
     segments: int = 0
@@ -135,17 +137,22 @@ class JournalAudit:
         with opened(path) as handle:
             size = os.fstat(handle).st_size
             if not created_ns(handle, number):
-                report.find(f"{path.name}: its header is damaged")
+                self._find_damage(f"{path.name}: its header is damaged")
             for found in walk(handle, number, FILE_HEADER_BYTES, size):
                 if isinstance(found, Record):
                     self._take(handle, found)
                 elif last and found.end == size:
                     self._note_tail(found)
                 else:
-                    report.find(f"{path.name}: bytes {found.first} to {found.end - 1} are damaged")
+                    where = f"bytes {found.first} to {found.end - 1}"
+                    self._find_damage(f"{path.name}: {where} are damaged")
                 self._progress(report.bytes + found.end)
             report.segments += 1
             report.bytes += size
+
+    def _find_damage(self, finding: str) -> None:
+        self._report.damaged += 1
+        self._report.find(finding)
 
     def _note_tail(self, tail: Damage) -> None:
         self._report.notes.append(
@@ -161,7 +168,7 @@ class JournalAudit:
             return
         parts = read_parts(handle, record)
         if parts is None:
-            self._report.find(f"{key}: damaged, its bytes do not fit their checksum")
+            self._find_damage(f"{key}: damaged, its bytes do not fit their checksum")
             return
         if any(run.first <= key.seq < run.end for run in seen.stored):
             self._report.find(f"{key}: it is there twice")
