@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linescan.errors import ProtocolError
@@ -93,6 +93,7 @@ def same_objects(a: Any, b: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.INSPECTION, Kind.INSPECTION_BLOSC])
+@settings(deadline=None)
 @given(inspections(), st.integers(0, 2**53 - 1), times)
 def test_inspection(kind: Kind, item: Inspection, seq: int, now: int) -> None:
     message = sent(item, kind, Stamp("web-1", "e", seq, now))
@@ -124,6 +125,7 @@ def test_inspection(kind: Kind, item: Inspection, seq: int, now: int) -> None:
     np.testing.assert_equal(message.segmentation.thresholds, item.segmentation.thresholds)
 
 
+@settings(deadline=None)
 @given(inspections())
 def test_derived_kinds(item: Inspection) -> None:
     image = sent(item, Kind.IMAGE)

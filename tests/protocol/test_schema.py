@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from linescan.errors import ProtocolError
@@ -58,6 +58,7 @@ def test_is_a_schema_and_small_enough_to_send() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
 @given(item=inspections())
 def test_whatever_is_encoded_is_valid(kind: Kind, item: Inspection) -> None:
     frames = encode(item, kind, STAMP)
