@@ -2,7 +2,8 @@
 
 from linescan.publishing.curve import Gate
 from linescan.publishing.deliver import Deliver
-from linescan.publishing.publisher import Outgoing, Publisher
+from linescan.publishing.outgoing import Outgoing
+from linescan.publishing.publisher import Publisher
 from linescan.publishing.stage import Numbers, Publish
 from linescan.publishing.store import Journal, Kept, KeptEpoch, Stream
 

@@ -63,6 +63,8 @@ class MemoryBudget:
     def __init__(
         self, limit_bytes: int, message_bytes: int, image_bytes: int = 0, reserved_bytes: int = 0
     ) -> None:
+        self.memory_mb = limit_bytes >> 20
+        """The whole limit, as it stands in the configuration."""
         self.limit_bytes = limit_bytes - reserved_bytes
         fit = self.limit_bytes // message_bytes
         enough = _mb(2 * LEAST_MARK * message_bytes * limit_bytes // self.limit_bytes)

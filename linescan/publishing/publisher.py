@@ -13,18 +13,17 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import zmq
 
 from linescan.errors import PublishError
-from linescan.latency import Latency
-from linescan.protocol import Buffer, Kind, Stamp, encode_welcome, topic
+from linescan.protocol import Kind, encode_welcome, topic
 from linescan.publishing.budget import MemoryBudget
 from linescan.publishing.curve import Gate
-from linescan.publishing.desk import Desk
+from linescan.publishing.desk import CLERK_S, Desk
 from linescan.publishing.journalling import Journalling
+from linescan.publishing.outgoing import Outgoing, Sender
 from linescan.publishing.outlet import Outlet
 from linescan.publishing.published import Published
 from linescan.publishing.store import Journal
@@ -43,32 +42,11 @@ REPLAY_SHARE: Final = 4
 and does not read cannot hold up what is published."""
 SYNC_S: Final = 0.1
 SYNC_PATIENCE_S: Final = 30.0
+END_S: Final = 2 * CLERK_S + SYNC_PATIENCE_S
+"""Beside the linger time, the publisher ends within so many seconds, whatever the disk does."""
 LINGER_POLL_MS: Final = 20
 SETTLE_S: Final = 0.05
 """After a reconnection, a peer's subscriptions may come in any order: wait for the rest."""
-
-
-def _nothing() -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """Messages that belong together, and what to do once the socket took the first of them.
-
-    The first one matters; the others are derived from it. Both callbacks are called in the
-    publisher's thread; exactly one of them is, once: ``on_failed`` also where the memory budget has
-    no room for the first one, unless the journal has it. ``sending`` is told how long handing the
-    messages to ZeroMQ took. ``stamp`` and ``kind`` are those of the first one; without them it is
-    neither kept nor found by number.
-    """
-
-    messages: Sequence[Sequence[Buffer]]
-    on_sent: Callable[[], None] = _nothing
-    on_failed: Callable[[], None] = _nothing
-    sending: Latency = field(default_factory=Latency)
-    stamp: Stamp | None = None
-    kind: Kind = Kind.INSPECTION
 
 
 class Publisher:
@@ -128,10 +106,10 @@ class Publisher:
         self._events = [topic(camera, Kind.EVENT) for camera in cameras]
         self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
         self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes, replay_bytes)
+        self._sender = Sender(self._published, self._budget)
         self._linger_ms = round(linger_s * 1000)
         self._changed = threading.Condition()
         self._queue: deque[Outgoing] = deque()
-        self._no_room = 0
         self._sending = False
         self._closing = False
         self._error: BaseException | None = None
@@ -146,7 +124,7 @@ class Publisher:
     @property
     def no_room(self) -> int:
         """Messages dropped for everybody because the memory budget had no room for them."""
-        return self._no_room
+        return self._sender.no_room
 
     def start(self) -> None:
         """Open the journal, bind and begin.
@@ -247,7 +225,7 @@ class Publisher:
             self._changed.notify_all()
         if self._thread is not None:
             self._wake()
-            self._thread.join(self._linger_ms / 1000 + 5)
+            self._thread.join(self._linger_ms / 1000 + END_S)
             if self._thread.is_alive():
                 log.error("the publisher at %s does not end", self.endpoint)
                 return
@@ -292,14 +270,15 @@ class Publisher:
         deadline = None
         while True:
             timeout_ms = self._desk.timeout_ms() if deadline is None else LINGER_POLL_MS
+            if self._queue:
+                timeout_ms = 0
             ready = dict(poller.poll(timeout_ms))
             if outlet.socket in ready:
                 outlet.read_subscriptions()
             if bell.fileno() in ready:
                 bell.recv(4096)
             before = outlet.socket
-            while (outgoing := self._next()) is not None:
-                self._send(outlet, outgoing)
+            self._send_queued(outlet)
             if outlet.socket is not before:
                 poller = _poller(outlet, bell, self._desk)
             self._desk.serve()
@@ -312,10 +291,21 @@ class Publisher:
             if deadline is not None and (time.monotonic() >= deadline or not self._desk.wanted()):
                 return deadline
 
+    def _send_queued(self, outlet: Outlet) -> None:
+        """Send what waits; whoever keeps the queue full does not keep requests from answers."""
+        for _ in range(QUEUE):
+            outgoing = self._next()
+            if outgoing is None:
+                return
+            self._sender.send(outlet, outgoing)
+        with self._changed:
+            self._sending = False
+            self._changed.notify_all()
+
     def _figures(self) -> dict[str, int]:
         return {
             "held_bytes": self._budget.refresh() + self._desk.held_bytes,
-            "no_room": self._no_room,
+            "no_room": self._sender.no_room,
             "refused": 0 if self._gate is None else self._gate.refused,
         }
 
@@ -324,42 +314,6 @@ class Publisher:
             self._sending = bool(self._queue)
             self._changed.notify_all()
             return self._queue.popleft() if self._queue else None
-
-    def _send(self, outlet: Outlet, outgoing: Outgoing) -> None:
-        began = time.perf_counter_ns()
-        try:
-            sent = self._send_first(outlet, outgoing)
-        except BaseException:
-            outgoing.on_failed()
-            raise
-        (outgoing.on_sent if sent else outgoing.on_failed)()
-        for message in outgoing.messages[1:]:
-            self._send_one(outlet, message)
-        outgoing.sending.add(time.perf_counter_ns() - began)
-
-    def _send_first(self, outlet: Outlet, outgoing: Outgoing) -> bool:
-        """Append, then publish; whether subscribers can have the message either way."""
-        if not outgoing.messages:
-            return True
-        message, kept = outgoing.messages[0], False
-        if outgoing.stamp is not None:
-            kept = self._published.note(outgoing.stamp, outgoing.kind, message)
-        return self._send_one(outlet, message) or kept
-
-    def _send_one(self, outlet: Outlet, message: Sequence[Buffer]) -> bool:
-        if outlet.send(message):
-            return True
-        self._no_room += 1
-        if self._no_room == 1 or self._no_room % 100 == 0:
-            log.error(
-                "%s: a message of %d MB has no room in publish.memory_mb: %d and is dropped; set it"
-                " higher (%d so far)",
-                bytes(message[0]).decode(),
-                sum(memoryview(part).nbytes for part in message) >> 20,
-                self._budget.limit_bytes >> 20,
-                self._no_room,
-            )
-        return False
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:

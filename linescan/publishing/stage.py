@@ -29,7 +29,8 @@ from linescan.protocol import (
 )
 from linescan.publishing.curve import Gate
 from linescan.publishing.fates import Fates
-from linescan.publishing.publisher import MESSAGE_BYTES, SOFTWARE, SYNC_S, Outgoing, Publisher
+from linescan.publishing.outgoing import Outgoing
+from linescan.publishing.publisher import MESSAGE_BYTES, SOFTWARE, SYNC_S, Publisher
 from linescan.publishing.store import Journal
 from linescan.records import Cause, Inspection, Loss
 from linescan.stages import FoldStage

@@ -195,6 +195,14 @@ def hold_up(publisher: Publisher) -> threading.Event:
     return leave
 
 
+def test_flush_ends_when_all_that_waited_went_at_once(publisher: Publisher) -> None:
+    leave = hold_up(publisher)
+    for seq in range(QUEUE - 1):
+        publisher.send(Outgoing([event(publisher, seq)]))
+    leave.set()
+    publisher.flush(10)
+
+
 def test_the_queue_is_bounded(publisher: Publisher) -> None:
     leave = hold_up(publisher)
     sent: list[int] = []
