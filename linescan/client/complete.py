@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
 from typing import Any, Final
 
 import zmq
 
 from linescan.client.connection import Connection
 from linescan.client.control import PAUSE_S
-from linescan.client.lanes import Fetch, Held, Stream
+from linescan.client.fetching import Fetching, size_of
+from linescan.client.lanes import Held
 from linescan.client.link import Link
 from linescan.client.pace import Pace
 from linescan.client.plan import Plan
-from linescan.client.replies import Reply, decode_positions, decode_runs, decode_status
+from linescan.client.replies import Reply, decode_positions, decode_status
 from linescan.client.sequences import Sequences
 from linescan.client.sockets import beside
 from linescan.client.status import StatusSocket
@@ -69,8 +69,10 @@ class Complete:
         self._follow = follow
         self._link = Link(connection, name, control, plan.acks)
         self._generation = 0
+        self._held: Held | None = None
+        """The next message; it outlives a callback of the application that raises."""
         self._status = StatusSocket(connection.context, plan.camera, status)
-        self._fetches: dict[str, Fetch] = {}
+        self._fetching = Fetching(self._link.control, plan, self._decode)
         self._positions: str | None = None
         self._retry_at = 0.0
         self._sequences = Sequences(KEPT)
@@ -99,25 +101,29 @@ class Complete:
 
     def acknowledge(self) -> None:
         """The application is done with what it was given."""
-        self._plan.came_back()
+        if self._held is None:
+            self._plan.came_back()
 
     def step(self) -> Message | None:
         """The next message, if it is there."""
-        self._plan.came_back()
+        self.acknowledge()
         now = time.monotonic()
         if self._over_at is None and not self._follow and self._plan.is_over(self._ended):
             self._over_at = now
-        held = None
         if self._over_at is None:
-            held = self._plan.give()
-            if held is None or self._plan.fetching:
+            self._held = self._held or self._plan.give()
+            if self._held is None or self._plan.fetching:
                 self._read_live(now)
         self._read_status(now)
         self._converse(now)
         if self._over_at is None:
             self._ask(now)
-            held = held or self._plan.give()
-        return None if held is None else self._note(held, now)
+            self._held = self._held or self._plan.give()
+        if self._held is None:
+            return None
+        message = self._note(self._held, now)
+        self._held = None
+        return message
 
     def close(self) -> None:
         """Send the last acknowledgements and leave."""
@@ -164,7 +170,7 @@ class Complete:
                 self._tally.note_gap(gap)
                 self._link.gap(gap)
                 self._complain(self._pace.gap(now, self._connection.greetings))
-            self._plan.live(message, _size(frames))
+            self._plan.live(message, size_of(frames))
             if not self._plan.fetching:
                 return  # more may wait in the socket
 
@@ -223,47 +229,24 @@ class Complete:
         self._link.pump(now)
         if self._link.generation != self._generation:  # nothing is under way any more
             self._generation = self._link.generation
-            self._fetches.clear()
+            self._fetching.forget()
             self._positions = None
-            self._plan.drop_fetches()
 
     def _ask(self, now: float) -> None:
         """Send what is due."""
         control = self._link.control
         if control.socket is None:
             return
-        for fetch in self._fetches.values():
-            if 2 * fetch.owed >= fetch.credit:
-                control.tell("credit", fetch.id, n=fetch.owed)
-                control.expect(fetch.id, now)
-                fetch.due, fetch.owed = fetch.due + fetch.owed, 0
+        self._fetching.pay(now)
         if now < self._retry_at:
             return
         if not self._plan.stale:
-            for stream, first, last in self._plan.wanted():
-                self._fetch(stream, first, last, now)
+            self._fetching.ask(now)
         elif self._positions is None:
             name = {} if self._name is None else {"name": self._name}
             self._positions = control.ask("positions", now, **name)
 
-    def _fetch(self, stream: Stream, first: int, last: int, now: float) -> None:
-        credit = self._plan.credit()
-        id_ = self._link.control.ask(
-            "replay",
-            now,
-            epoch=stream.epoch,
-            camera=stream.camera,
-            kind=str(stream.kind),
-            first=first,
-            last=last,
-            credit=credit,
-        )
-        fetch = Fetch(id_, stream, first, last, credit, expected=first, due=credit)
-        self._fetches[id_] = fetch
-        self._plan.begin_fetch(fetch)
-
     def _take(self, reply: Reply, now: float) -> None:
-        fetch = self._fetches.get(reply.id)
         if reply.id == self._positions:
             self._positions = None
             self._link.control.settle(reply.id)
@@ -271,56 +254,18 @@ class Complete:
                 self._refused(reply, now)
             else:
                 self._place(reply, now)
-        elif fetch is not None:
-            self._take_replay(fetch, reply, now)
+        elif reply.id in self._fetching and not self._fetching.take(reply):
+            if reply.error == "no_journal":
+                self._do_without_journal("keeps no journal")
+            else:
+                self._refused(reply, now)
 
     def _place(self, reply: Reply, now: float) -> None:
         self._plan.place(decode_positions(reply.fields))
         if self._plan.stale:  # it does not name an epoch that was heard of
             self._retry_at = now + PAUSE_S
 
-    def _take_replay(self, fetch: Fetch, reply: Reply, now: float) -> None:
-        if reply.error is not None:
-            gone = reply.error == "unknown_stream"
-            self._end(fetch, [(fetch.expected, fetch.last + 1)] if gone else ())
-            if reply.error == "no_journal":
-                self._do_without_journal("keeps no journal")
-            elif not gone:
-                self._refused(reply, now)
-        elif reply.fields.boolean("more"):
-            self._take_replayed(fetch, reply)
-        else:
-            runs = decode_runs(reply.fields, "expired", fetch.first, fetch.last)
-            if not runs and fetch.expected == fetch.first:
-                self._retry_at = now + PAUSE_S  # neither messages nor a word about them
-            self._end(fetch, runs)
-
-    def _take_replayed(self, fetch: Fetch, reply: Reply) -> None:
-        seq = reply.fields.integer("seq", low=fetch.expected, high=fetch.last)
-        if fetch.due < 1:
-            raise ProtocolError(f"replay of more messages than the {fetch.credit} asked for")
-        frames = list(reply.frames)
-        message = self._decode(frames)
-        if message is None:
-            self._plan.unusable(fetch, seq)
-        else:
-            found = Stream(message.epoch, message.camera, message.kind)
-            if (found, message.seq) != (fetch.stream, seq):
-                raise ProtocolError(f"replay of {fetch.stream} {seq} gave {found} {message.seq}")
-            self._plan.replayed(fetch, message, _size(frames))
-        if fetch.due == 0 and fetch.expected <= fetch.last:
-            self._link.control.settle(fetch.id)  # it is for us to go on
-
-    def _end(self, fetch: Fetch, expired: Iterable[tuple[int, int]]) -> None:
-        del self._fetches[fetch.id]
-        self._link.control.settle(fetch.id)
-        self._plan.close_fetch(fetch, expired)
-
     def _refused(self, reply: Reply, now: float) -> None:
         level = logging.DEBUG if reply.error == "busy" else logging.WARNING
         log.log(level, "%s: %s refused: %s", self._link.control.endpoint, reply.name, reply.text)
         self._retry_at = now + PAUSE_S
-
-
-def _size(frames: list[Buffer]) -> int:
-    return sum(memoryview(frame).nbytes for frame in frames)

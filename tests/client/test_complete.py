@@ -147,6 +147,25 @@ def test_a_lost_tail_is_seen_from_the_status(line: Journalled) -> None:
         assert results.fetched - before == 3
 
 
+def test_a_callback_that_raises_loses_no_message(line: Journalled) -> None:
+    def refuse(gap: Gap) -> None:
+        raise RuntimeError("not now")
+
+    with complete(line, INSPECTIONS, on_gap=refuse) as results:
+        line.tell("wait", "frame 2")
+        assert seqs(take(results, 2)) == [0, 1]
+        results._connection.socket.unsubscribe(b"linescan/1/web-1/inspection/")
+        time.sleep(0.3)
+        line.tell("frame 3")
+        results._connection.socket.subscribe(b"linescan/1/web-1/inspection/")
+        time.sleep(0.3)
+        line.tell("frame 5", "end")
+        with pytest.raises(RuntimeError, match="not now"):
+            next(results)
+        assert seqs(list(results)) == list(range(2, 10))
+        assert not results.missed
+
+
 def test_what_the_journal_no_longer_has_is_reported(tmp_path: Path) -> None:
     order = Order(str(tmp_path / "journal"), max_gb=0.0042, segment_mb=1)
     expired: list[Gap] = []
