@@ -57,7 +57,8 @@ class PublishSection(Section):
     replays and acknowledge in any name."""
     memory_mb: int = Field(default=512, ge=1, le=1_000_000)
     """Most memory for messages that slow subscribers have not fetched, in MB; with less than
-    8 whole frames, or inspections where these are larger, bursts are dropped."""
+    8 whole frames, or inspections where these are larger, bursts are dropped. With a journal, a
+    quarter of it is kept for replays."""
     wait_for_subscribers: int = Field(default=0, ge=0, le=1000)
     """Start only when so many subscribers are there."""
     wait_s: Seconds = 60.0

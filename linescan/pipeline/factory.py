@@ -201,6 +201,11 @@ def _sizes(config: Config, info: SourceInfo, stages: Sequence[Stage[Any, Any]]) 
 
 def _delivery(config: Config, ledger: Ledger, sizes: tuple[int, int]) -> Publish | Deliver:
     if not config.publish.enabled:
+        if config.journal.enabled:
+            raise ConfigError(
+                "'journal.enabled': the journal keeps what is published, and nothing is: set "
+                "publish.enabled: true"
+            )
         return Deliver(ledger)
     settings = config.model_dump(mode="json")
     journal: Journal | None = None

@@ -13,13 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import zmq
 
-from linescan.errors import JournalError
+from linescan.config import Config, ImagesSource, parse
+from linescan.errors import ConfigError, JournalError
 from linescan.journal import JournalReader
+from linescan.pipeline.factory import build_pipeline
 from linescan.pipeline.keeping import Keeping
-from linescan.protocol import Kind, Stamp, encode
+from linescan.protocol import EndEvent, Kind, Stamp, StartEvent, decode, encode
 from linescan.publishing import Outgoing, Publisher
 from tests.journal.small_disk import files_of
 from tests.pipeline.killed_publisher import FREE, section
@@ -95,6 +99,41 @@ def test_what_was_published_is_replayed_at_once_and_after_a_restart(tmp_path: Pa
         assert replay(ask, first, "inspection", 35) == (sent[0], [[30, 6]])
     kept = JournalReader(tmp_path).read(first, "web-1", Kind.INSPECTION, 0, 29)
     assert [[bytes(frame) for frame in entry.frames] for entry in kept] == sent[0]
+
+
+def pipeline_settings(tmp_path: Path, **publish: Any) -> Config:
+    """A web of 640 lines, without depth, and a journal."""
+    cv2.imwrite(str(tmp_path / "web.png"), np.zeros((640, 64), np.uint8))
+    config = {
+        "depth": {"enabled": False},
+        "segmentation": {"enabled": False},
+        "frame": {"lines": 64, "overlap": 0},
+        "publish": {"data": FREE, "linger_s": 0, **publish},
+        "journal": {"enabled": True, "folder": str(tmp_path / "journal")},
+    }
+    return parse(json.dumps(config), "test", source=ImagesSource(path=tmp_path / "web.png"))
+
+
+def test_a_pipeline_keeps_all_that_it_publishes(tmp_path: Path) -> None:
+    pipeline, _ = build_pipeline(pipeline_settings(tmp_path))
+    assert pipeline.run().totals.balanced
+    reader = JournalReader(tmp_path / "journal")
+    (epoch,) = reader.epochs()
+    kept = [
+        decode(entry.frames)
+        for kind in (Kind.INSPECTION, Kind.EVENT)
+        for entry in reader.read(epoch.epoch, "web-1", kind, 0, 99)
+    ]
+    assert [message.seq for message in kept] == [*range(10), 0, 1]
+    start, end = kept[-2:]
+    assert isinstance(start, StartEvent)
+    assert isinstance(end, EndEvent)
+    assert (end.last_seq, end.totals.published) == (9, 640)
+
+
+def test_a_journal_without_publishing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^'journal.enabled': .* set publish.enabled: true"):
+        build_pipeline(pipeline_settings(tmp_path, enabled=False))
 
 
 def test_a_folder_in_use_is_refused_and_nothing_stays_open(tmp_path: Path) -> None:
