@@ -42,8 +42,8 @@ EXTRAS = {
     "cv2": "cpu",
     "harvesters": "cpu",
     "mcap": "journal",
-    "pyarrow": "journal",
     "nkeys": "nats",
+    "pyarrow": "journal",
     "pydantic": "cpu",
     "scipy": "cpu",
     "yaml": "cpu",
@@ -163,8 +163,8 @@ app.command("simulate")(simulate.simulate)
 app.command("image")(image.image)
 app.command("cost")(cost.cost)
 app.command("subscribe")(subscribe.subscribe)
-app.command("verify")(verify.verify)
 app.command("forward")(forward.forward)
+app.command("verify")(verify.verify)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(camera.app, name="camera")
 app.add_typer(journal.app, name="journal")

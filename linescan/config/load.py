@@ -22,8 +22,6 @@ PATHS = (
     ("correction", "flat_field"),
     ("depth", "model"),
     ("journal", "folder"),
-    ("publish", "security", "server_key"),
-    ("publish", "security", "allow"),
     ("sinks", "nats", "password_file"),
     ("sinks", "nats", "ca"),
     ("sinks", "nats", "cert"),

@@ -90,15 +90,17 @@ class Gate:
         """The name of the client that asks, or nothing."""
         if len(request) != _FRAMES or request[0] != b"1.0" or request[5] != b"CURVE":
             return ""
-        address, key = request[3], request[6]
+        key = request[6]
+        # A socket that takes both families names IPv4 addresses in the form of IPv6.
+        address = request[3].decode("ascii", "replace").removeprefix("::ffff:")
         if len(key) != KEY_BYTES:
             return ""
         public = z85.encode(key)
         name = self._allowed.name_of(public)
         if name is None:
-            self._note_refusal(public, address.decode("ascii", "replace"))
+            self._note_refusal(public, address)
             return ""
-        log.info("key %s from %s is allowed", name, address.decode("ascii", "replace"))
+        log.info("key %s from %s is allowed", name, address)
         return name
 
     def _note_refusal(self, public: bytes, address: str) -> None:
