@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 import tracemalloc
 from pathlib import Path
@@ -35,7 +37,7 @@ def histories(draw: st.DrawFn) -> list[Entry]:
     return entries
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(history=histories(), reopen=st.integers(0, 30), forget_index=st.booleans())
 def test_what_goes_in_comes_out(history: list[Entry], reopen: int, forget_index: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -185,3 +187,13 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
         writer.open()
     with pytest.raises(JournalError, match="journal format 2"):
         read_all(tmp_path)
+
+
+def test_reading_needs_no_more_than_the_client() -> None:
+    """Listing and verifying work where pydantic, OpenCV and the extras are not installed."""
+    program = (
+        "import sys, linescan.journal, linescan.cli.journal_listing;"
+        "print(*{'pydantic', 'yaml', 'cv2', 'pyarrow', 'mcap'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.returncode, run.stdout.strip()) == (0, ""), run.stderr
