@@ -16,8 +16,9 @@ from linescan.errors import PublishError
 from linescan.keys import KeyPair, new_pair
 from linescan.publishing import Gate, Publisher
 from linescan.publishing.allowed import MOST_KEYS, Allowed
+from linescan.publishing.outlet import Outlet
 from tests.keyring import Keyring
-from tests.publishing.sending import FREE
+from tests.publishing.sending import FREE, publish
 
 PATIENCE_S = 10
 REFUSED_MS = 700
@@ -131,6 +132,28 @@ def test_a_removed_key_lives_on_until_its_connection_ends(
     control.recv()
     control.send(PING)
     assert control.poll(PATIENCE_S * 1000)
+
+
+def test_after_all_were_cut_off_keys_are_wanted_as_before(
+    publisher: Publisher, keyring: Keyring, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The data socket is then a new one."""
+    cut: list[bool] = []
+    room = Outlet._has_room
+
+    def has_room(outlet: Outlet, size: int) -> bool:
+        if not cut:
+            cut.append(True)
+            outlet._cut_off()
+        return room(outlet, size)
+
+    monkeypatch.setattr(Outlet, "_has_room", has_room)
+    publish(publisher, 1)
+    assert cut
+    own = new_pair()
+    keyring.allow("qc-1", own.public)
+    assert connect(None).hears(REFUSED_MS) == set()
+    assert connect(own).hears(PATIENCE_S * 1000) == ALL
 
 
 def test_a_key_that_was_exchanged_in_its_file(keyring: Keyring) -> None:
