@@ -103,6 +103,8 @@ class Replays:
             raise RequestError("bad_request", "request.id is that of a replay that runs")
         if sum(peer == caller.peer for peer, _ in self._running) >= MOST_OF_A_PEER:
             raise RequestError("busy", f"{MOST_OF_A_PEER} replays run for you: wait for one to end")
+        if self._clerk.busy:  # replays that were cancelled while they are read count there
+            raise RequestError("busy", "the journal is slow: ask again in a second")
         if len(self._running) >= MOST:
             self._evict()
         replay = Replay(caller, stream, first, last, credit, next=first)
@@ -211,10 +213,11 @@ class Replays:
         """Close the journal's files where they were opened."""
         replay.reserved = 0
         entries, replay.entries = replay.entries, None
+        if entries is None:
+            return
 
         def close() -> Callable[[], None]:
-            if entries is not None:
-                entries.close()
+            entries.close()
             return _nothing
 
         self._clerk.submit(close)

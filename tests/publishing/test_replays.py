@@ -12,6 +12,7 @@ import pytest
 from linescan.errors import JournalError
 from linescan.protocol import Kind
 from linescan.publishing import Publisher, Stream, desk, replays
+from linescan.publishing.clerk import MOST_JOBS
 from linescan.publishing.publisher import REPLAY_SHARE
 from linescan.publishing.replays import MOST, MOST_EXPIRED, MOST_OF_A_PEER
 from tests.publishing.asking import Asking, asking
@@ -141,6 +142,27 @@ def test_a_replay_cancelled_while_it_is_read_ends(
     journal.slow.set()
     wait_until(lambda: journal.open_reads == 0)
     assert ask.quiet()
+
+
+def test_cancelling_what_a_slow_journal_reads_leaves_no_endless_queue(
+    publisher: Publisher, journal: MemoryJournal, ask: Asking
+) -> None:
+    publish(publisher, 10)
+    journal.slow.clear()
+    codes = []
+    for _ in range(3 * MOST_JOBS):
+        id_ = ask.send("replay", **whole(publisher))
+        ask.send("cancel", id=id_)
+        reply, _ = ask.receive()
+        if reply["reply"] == "replay":
+            codes.append(reply["error"]["code"])
+            reply, _ = ask.receive()
+        assert (reply["reply"], reply["id"]) == ("cancel", id_)
+    assert set(codes) == {"busy"}
+    assert publisher._desk._clerk.under_way <= MOST_JOBS + 1
+    journal.slow.set()
+    wait_until(lambda: publisher._desk._clerk.under_way == 0)
+    assert (journal.open_reads, running(publisher)) == (0, 0)
 
 
 def test_replays_are_bounded_for_each_connection(publisher: Publisher, ask: Asking) -> None:
