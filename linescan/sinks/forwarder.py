@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from linescan.errors import ProtocolError
-from linescan.journal import Entry
+from linescan.journal import Entry, JournalReader
 from linescan.sinks.broker import Broker, LostError, Session
 from linescan.sinks.cursor import Cursor
 from linescan.sinks.follow import Follower, Item
@@ -93,6 +93,7 @@ class Forwarder:
         """
         if not await self._journal(stop, once=once):
             return
+        JournalReader(self._folder)  # or there is none to lock
         with SinkLock(self._folder, self._name):
             cursor = Cursor(self._folder, f"sink-{self._name}")
             follower = Follower(self._folder, cursor)
@@ -100,6 +101,7 @@ class Forwarder:
                 await self._keep_feeding(follower, cursor, stop, once=once)
             finally:
                 cursor.save()
+                self.state.phase = "ended"
 
     async def _journal(self, stop: asyncio.Event, *, once: bool) -> bool:
         """Wait until there is a journal: the pipeline may start after us."""

@@ -79,8 +79,10 @@ class JetStream:
         async def closed() -> None:
             lost.set("the connection was closed")
 
+        errors: list[Exception] = []
+
         async def failed(error: Exception) -> None:
-            log.debug("%s: %s", server, error)
+            errors[:] = [error]
 
         try:
             return await nats.connect(
@@ -88,6 +90,8 @@ class JetStream:
                 name="linescan forward",
                 # Reconnecting is the forwarder's: it sends again from the journal.
                 allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
                 connect_timeout=CONNECT_S,
                 ping_interval=5,
                 max_outstanding_pings=2,
@@ -108,7 +112,8 @@ class JetStream:
                     f"{server}: it refuses us: give the right user, token or credentials in"
                     f" sinks.nats"
                 ) from error
-            raise LostError(_words(error)) from error
+            # What the library raises at last is that it has no server left to try.
+            raise LostError(_words(errors[0] if errors else error)) from error
 
     async def _stream(self, context: JetStreamContext) -> None:
         """Make the stream, or check the one that is there.
@@ -265,4 +270,6 @@ def _words(error: BaseException) -> str:
     """An error of the client library in words."""
     if isinstance(error, APIError) and error.description:
         return str(error.description)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error).removeprefix("nats: ") or type(error).__name__
