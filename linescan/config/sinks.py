@@ -19,7 +19,7 @@ NATS_STREAM: Final = r"^[A-Za-z0-9_-]{1,64}$"
 NATS_PREFIX: Final = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
 MQTT_PREFIX: Final = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"
 SINK_NAME: Final = r"^[A-Za-z0-9._-]{1,58}$"
-VARIABLE: Final = r"^[A-Za-z_][A-Za-z0-9_]*$"
+VARIABLE: Final = r"^[A-Z_a-z][A-Z_a-z0-9]*$"  # written unlike FEATURE: errors tell them apart
 
 Variable = Annotated[str, Field(pattern=VARIABLE)]
 
