@@ -121,7 +121,7 @@ class Handshakes:
             self._failed_at = now
             if self._failed >= ATTEMPTS:
                 return (
-                    f"what answers at {self._endpoint} does not know the server key given: check"
-                    " that it is the publisher's public key, and the endpoint"
+                    f"what answers at {self._endpoint} does not know the server key given, or does"
+                    " not use keys: check that it is the publisher's public key, and the endpoint"
                 )
         return None
