@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -223,6 +224,18 @@ def test_questions_of_another_kind_are_answered_with_no(
     keyring: Keyring, request_: list[bytes]
 ) -> None:
     assert keyring.gate()._admit(request_) == ""
+
+
+def test_a_port_that_is_taken_is_named_and_nothing_stays_behind(
+    publisher: Publisher, keyring: Keyring
+) -> None:
+    running = threading.active_count()
+    with pytest.raises(PublishError, match="it is taken by another program"):
+        Publisher(publisher.endpoint, ["web-1"], control=FREE, gate=keyring.gate()).start()
+    deadline = time.monotonic() + PATIENCE_S
+    while threading.active_count() > running and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == running
 
 
 def test_files_that_are_missing_or_wrong(keyring: Keyring, tmp_path: Path) -> None:
