@@ -30,8 +30,20 @@ class ProtocolError(LinescanError):
     """A message does not follow ``linescan/1``."""
 
 
+class JournalError(LinescanError):
+    """The journal cannot be written or read: the disk is full, or another pipeline writes it."""
+
+
+class SinkError(LinescanError):
+    """A broker cannot be fed: it refuses us, or is not set up as the configuration says."""
+
+
 class SubscribeError(LinescanError):
     """Results cannot be had: the endpoint or the kinds are wrong, or nothing came."""
+
+
+class KeyFileError(LinescanError):
+    """A CURVE key file is missing, damaged or the wrong one; secrets never stand in the text."""
 
 
 class CalibrationError(LinescanError):

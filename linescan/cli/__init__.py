@@ -22,7 +22,10 @@ from linescan.cli import (
     camera,
     config,
     cost,
+    forward,
     image,
+    journal,
+    keys,
     model,
     record,
     replay,
@@ -38,6 +41,9 @@ from linescan.version import __version__
 EXTRAS = {
     "cv2": "cpu",
     "harvesters": "cpu",
+    "mcap": "journal",
+    "nkeys": "nats",
+    "pyarrow": "journal",
     "pydantic": "cpu",
     "scipy": "cpu",
     "yaml": "cpu",
@@ -157,9 +163,12 @@ app.command("simulate")(simulate.simulate)
 app.command("image")(image.image)
 app.command("cost")(cost.cost)
 app.command("subscribe")(subscribe.subscribe)
+app.command("forward")(forward.forward)
 app.command("verify")(verify.verify)
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(camera.app, name="camera")
+app.add_typer(journal.app, name="journal")
+app.add_typer(keys.app, name="keys")
 app.add_typer(model.app, name="model")
 app.add_typer(config.app, name="config")
 

@@ -1,4 +1,4 @@
-"""A progress bar for work on a known or unknown number of lines."""
+"""A progress bar for work on a known or unknown number of lines, messages or bytes."""
 
 from __future__ import annotations
 
@@ -6,22 +6,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 
 @contextmanager
-def line_bar(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+def line_bar(what: str, total: int | None, unit: str = "lines") -> Iterator[Callable[[int], None]]:
     """Show a bar on a terminal's standard error; elsewhere stay silent.
 
+    Args:
+        what: the work.
+        total: how much there is, where known.
+        unit: what is counted; ``bytes`` are shown as kB, MB or GB.
+
     Yields:
-        A function to call with the number of lines done so far.
+        A function to call with the number done so far.
     """
     console = Console(stderr=True)
+    counted = (MofNCompleteColumn(), TextColumn(unit))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("lines"),
+        *((DownloadColumn(),) if unit == "bytes" else counted),
         TimeRemainingColumn(),
     )
     with Progress(

@@ -96,7 +96,7 @@ def snapshot(
     import numpy as np
     from rich.console import Console
 
-    from linescan.cli.session import set_up_logging
+    from linescan.cli.logs import set_up_logging
     from linescan.errors import SourceError
     from linescan.pipeline.limits import LimitedSource
     from linescan.records import Loss

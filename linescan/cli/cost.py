@@ -66,7 +66,7 @@ def cost(
 
     Example: [bold]linescan cost small --frame 2048x16384 --set depth.mode=tile[/]
     """
-    from linescan.cli.session import set_up_logging
+    from linescan.cli.logs import set_up_logging
     from linescan.depth import read_card
 
     errors = Console(stderr=True)

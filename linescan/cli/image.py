@@ -40,7 +40,7 @@ def image(
     """
     from rich.console import Console
 
-    from linescan.cli.session import set_up_logging
+    from linescan.cli.logs import set_up_logging
 
     set_up_logging(Console(stderr=True), verbose=False)
     settings = _settings(config, list(overrides or ()), files[0])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from linescan.errors import SubscribeError
+
+if TYPE_CHECKING:
+    from linescan.client import ClientKeys
 
 LONGEST_S = 1e6
 """As in the configuration, which is not imported here: it would slow down ``--help``."""
@@ -54,7 +59,40 @@ WaitSubscribers = Annotated[
     ),
 ]
 
+ServerKey = Annotated[
+    str | None,
+    typer.Option(
+        "--server-key",
+        metavar="FILE",
+        help="The pipeline's public key, or its file; with --key, where the pipeline wants keys.",
+        show_default=False,
+    ),
+]
+OwnKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="This subscriber's secret key, see linescan keys new.",
+        show_default=False,
+    ),
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+def keys_of(server_key: str | None, key: Path | None) -> ClientKeys | None:
+    """The keys of a command line.
+
+    Raises:
+        LinescanError: only one of them is given, or a file is missing or wrong.
+    """
+    if server_key is None and key is None:
+        return None
+    if server_key is None or key is None:
+        raise SubscribeError("--server-key and --key go together: give both, or none")
+    from linescan.client import ClientKeys
+
+    return ClientKeys(server_key, key)
 
 
 def settings_of(overrides: list[str] | None, wait_subscribers: int | None) -> list[str]:

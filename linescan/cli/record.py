@@ -42,7 +42,7 @@ def record(
     """
     from rich.console import Console
 
-    from linescan.cli.session import set_up_logging
+    from linescan.cli.logs import set_up_logging
     from linescan.cli.sources import source_config
     from linescan.pipeline.limits import LimitedSource
     from linescan.sources import open_source

@@ -18,10 +18,15 @@ class FrameSaver:
     pictures are made without it. At most one inspection a camera waits. A run never overwrites the
     pictures of another one: its files begin with the camera's name, or with ``NAME-2`` and so on
     where the folder holds such files already.
+
+    Args:
+        folder: where to.
+        images: whether images come; else nothing waits for them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, images: bool = True) -> None:
         self._folder = folder
+        self._images = images
         self._waiting: dict[str, InspectionMessage] = {}
         self._runs: dict[str, tuple[str, str]] = {}
 
@@ -43,6 +48,8 @@ class FrameSaver:
         if isinstance(message, InspectionMessage):
             self._write_without_image(message.camera)
             self._waiting[message.camera] = message
+            if not self._images:
+                self._write_without_image(message.camera)
         elif isinstance(message, ImageMessage):
             inspection = self._waiting.pop(message.camera, None)
             if inspection is None:

@@ -13,10 +13,10 @@ from typing import Final
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 from rich.table import Table
 
 from linescan.cli.exits import BAD_INPUT, INTERRUPTED, OK, UNBALANCED
+from linescan.cli.logs import set_up_logging
 from linescan.cli.progress import Progress
 from linescan.cli.statistics import Statistics, write_summary
 from linescan.config import Config
@@ -29,22 +29,6 @@ log = logging.getLogger("linescan")
 
 MOST_NAMED: Final = 5
 """Runs of unaccounted lines that are named at the end."""
-
-
-def set_up_logging(console: Console, *, verbose: bool) -> None:
-    """Log to the console: beside the live panel on a terminal, as plain lines elsewhere."""
-    handler: logging.Handler
-    if console.is_terminal:
-        handler = RichHandler(console=console, show_path=False, rich_tracebacks=False)
-        handler.setFormatter(logging.Formatter("%(message)s", datefmt="%H:%M:%S"))
-    else:
-        handler = logging.StreamHandler()
-        text = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-        handler.setFormatter(logging.Formatter(text))
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("linescan").setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 def play(

@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
-from linescan.client import Subscriber, SubscribeTimeoutError
+from linescan.cli.options import OwnKey, ServerKey, keys_of
+from linescan.client import Mode, Since, Subscriber, SubscribeTimeoutError
 from linescan.ledger import name_account
 from linescan.protocol import (
     EndEvent,
@@ -38,10 +39,46 @@ def subscribe(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"What to receive: {', '.join(Kind)}; repeatable. Default: inspection and event.",
+            help=f"What to receive: {', '.join(Kind)}; repeatable. Default: inspection (in mode"
+            " objects, objects) and event.",
             show_default=False,
         ),
     ] = None,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="stream: all that arrives; live: always the newest; objects: no arrays; complete:"
+            " every inspection and event once, fetched from the journal where it was missed."
+        ),
+    ] = Mode.STREAM,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of this subscriber; complete goes on where this name ended.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        Since, typer.Option(help="Where complete begins; of a new name, acknowledged is oldest.")
+    ] = Since.ACKNOWLEDGED,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENDPOINT",
+            help="The pipeline's control socket, where its greeting does not name it.",
+            show_default=False,
+        ),
+    ] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENDPOINT",
+            help="The pipeline's status socket, where its greeting does not name it.",
+            show_default=False,
+        ),
+    ] = None,
+    server_key: ServerKey = None,
+    key: OwnKey = None,
     camera: Annotated[
         str | None, typer.Option(help="Only this camera.", show_default=False)
     ] = None,
@@ -59,9 +96,6 @@ def subscribe(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the header of each message as a line of JSON.")
     ] = False,
-    latest: Annotated[
-        bool, typer.Option("--latest", help="Skip to the newest message when several wait.")
-    ] = False,
     follow: Annotated[
         bool, typer.Option("--follow", help="Stay for the next run when one has ended.")
     ] = False,
@@ -76,15 +110,27 @@ def subscribe(
 
     Example: [bold]linescan subscribe tcp://127.0.0.1:5560 --count 10 --save pictures[/]
     """
-    wanted = [Kind(k) if k in list(Kind) else k for k in kind or (Kind.INSPECTION, Kind.EVENT)]
-    received = {*wanted, Kind.INSPECTION, Kind.IMAGE} if save else {*wanted}
+    frames = Kind.OBJECTS if mode is Mode.OBJECTS else Kind.INSPECTION
+    wanted = [Kind(k) if k in list(Kind) else k for k in kind or (frames, Kind.EVENT)]
+    images = mode is not Mode.COMPLETE  # the journal keeps none
+    received = {*wanted, *_for_pictures(images)} if save else {*wanted}
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     given = 0
     interrupted = False
     subscriber = Subscriber(
-        endpoint, sorted(received), camera=camera, latest=latest, follow=follow, timeout_s=timeout
+        endpoint,
+        sorted(received),
+        mode=mode,
+        camera=camera,
+        follow=follow,
+        timeout_s=timeout,
+        name=name,
+        since=since,
+        control=control,
+        status=status,
+        keys=keys_of(server_key, key),
     )
-    with subscriber, _saver(save) as saver:
+    with subscriber, _saver(save, images=images) as saver:
         try:
             for message in subscriber:
                 if saver:
@@ -96,25 +142,31 @@ def subscribe(
                 if given == count:
                     if saver:
                         _take_images(subscriber, saver)
+                    subscriber.acknowledge()
                     break
         except KeyboardInterrupt:
             interrupted = True
         lost = subscriber.missed + subscriber.malformed
         errors.print(
             f"{given} messages; {subscriber.missed} missed, {subscriber.malformed} malformed"
-            + (f", {subscriber.skipped} skipped" if latest else "")
+            + (f", {subscriber.skipped} skipped" if mode is Mode.LIVE else "")
+            + (f", {subscriber.fetched} from the journal" if mode is Mode.COMPLETE else "")
         )
     if interrupted:
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(UNBALANCED if lost else OK)
 
 
-def _saver(folder: Path | None) -> AbstractContextManager[FrameSaver | None]:
+def _for_pictures(images: bool) -> tuple[Kind, ...]:
+    return (Kind.INSPECTION, Kind.IMAGE) if images else (Kind.INSPECTION,)
+
+
+def _saver(folder: Path | None, *, images: bool) -> AbstractContextManager[FrameSaver | None]:
     if folder is None:
         return nullcontext()
     from linescan.cli.saving import FrameSaver
 
-    return FrameSaver(folder)
+    return FrameSaver(folder, images=images)
 
 
 def _take_images(subscriber: Subscriber, saver: FrameSaver) -> None:

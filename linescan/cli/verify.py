@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
+from linescan.cli.options import OwnKey, ServerKey, keys_of
 from linescan.errors import LinescanError
 from linescan.ledger import name_account
+
+if TYPE_CHECKING:
+    from linescan.client import ClientKeys
 
 
 def verify(
@@ -30,6 +34,8 @@ def verify(
         float | None,
         typer.Option(min=0.1, metavar="S", help="Give up when nothing comes for S seconds."),
     ] = None,
+    server_key: ServerKey = None,
+    key: OwnKey = None,
 ) -> None:
     """Audit a pipeline: captured = published + lost by cause, to the line.
 
@@ -42,7 +48,7 @@ def verify(
     """
     interrupted = False
     if "://" in what:
-        findings, interrupted = _verify_stream(what, camera, timeout)
+        findings, interrupted = _verify_stream(what, camera, timeout, keys_of(server_key, key))
     else:
         findings = _verify_summary(Path(what))
     if not findings:
@@ -76,7 +82,7 @@ def _verify_summary(path: Path) -> list[str]:
 
 
 def _verify_stream(
-    endpoint: str, camera: str | None, timeout: float | None
+    endpoint: str, camera: str | None, timeout: float | None, keys: ClientKeys | None
 ) -> tuple[list[str], bool]:
     """What is wrong with the stream, and whether Ctrl-C ended it."""
     from linescan.client import StreamAudit, Subscriber, SubscribeTimeoutError
@@ -85,7 +91,7 @@ def _verify_stream(
     findings: list[str] = []
     interrupted = False
     kinds = ("inspection", "event")
-    with Subscriber(endpoint, kinds, camera=camera, timeout_s=timeout) as subscriber:
+    with Subscriber(endpoint, kinds, camera=camera, timeout_s=timeout, keys=keys) as subscriber:
         try:
             for message in subscriber:
                 audits.setdefault(message.camera, StreamAudit()).feed(message)

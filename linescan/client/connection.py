@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 import zmq
 
+from linescan.client.curve import ClientKeys, Handshakes
+from linescan.client.sockets import new_socket
 from linescan.errors import ProtocolError, SubscribeError
 from linescan.protocol import (
     WELCOME,
     Buffer,
     Kind,
+    Welcome,
     check_camera,
     decode_welcome,
     is_welcome,
@@ -25,16 +28,14 @@ log = logging.getLogger(__name__)
 MOST_CAMERAS: Final = 64
 RECEIVE_MARK: Final = 8
 """Messages that wait here, at most; more wait at the publisher, within its budget."""
-HEARTBEAT_MS: Final = 1000
-STOPPED_MS: Final = 5000
-"""The publisher gives this subscriber up after so long a silence of its process."""
-SILENT_MS: Final = 30_000
-"""This subscriber reconnects after so long a silence of the publisher. It must be longer than any
-pause between two reads: while the receive queue is full, signs of life are not read either."""
 
 
 class SubscribeTimeoutError(SubscribeError, TimeoutError):
     """Nothing came in time."""
+
+
+class RefusedError(SubscribeError):
+    """The publisher does not serve this subscriber: a key is missing or wrong."""
 
 
 class Connection:
@@ -44,19 +45,34 @@ class Connection:
         endpoint: where the publisher is.
         kinds: what to receive beside events.
         camera: whose messages; None for all cameras that the publisher names in its greeting.
+        keys: those of this subscriber, for a publisher that wants keys.
+
+    Attributes:
+        welcome: the last greeting.
+        greetings: how many have come: one for each connection.
 
     Raises:
         SubscribeError: the endpoint or the name of the camera is wrong.
     """
 
-    def __init__(self, endpoint: str, kinds: Sequence[Kind], camera: str | None) -> None:
-        self._endpoint = endpoint
+    def __init__(
+        self,
+        endpoint: str,
+        kinds: Sequence[Kind],
+        camera: str | None,
+        keys: ClientKeys | None = None,
+    ) -> None:
+        self.endpoint = endpoint
         self._kinds = kinds
         self._camera = camera
         self._joined: set[str] = set()
-        self._offered: tuple[str, ...] | None = None
-        self._context: zmq.Context[Any] = zmq.Context()
-        self._socket = self._context.socket(zmq.SUB)
+        self.welcome: Welcome | None = None
+        self.greetings = 0
+        self.context: zmq.Context[Any] = zmq.Context()
+        if keys is not None:
+            keys.equip(self.context)
+        self.socket = new_socket(self.context, zmq.SUB, mark=RECEIVE_MARK)
+        self._handshakes = Handshakes(self.socket, endpoint, keys)
         try:
             self._connect()
         except ProtocolError as error:
@@ -72,60 +88,61 @@ class Connection:
     @property
     def closed(self) -> bool:
         """Whether ``close`` was called."""
-        return bool(self._context.closed)
+        return bool(self.context.closed)
 
-    def receive(self, timeout_s: float | None) -> list[Buffer]:
-        """Wait for a message and give its frames.
+    @property
+    def sockets(self) -> list[zmq.Socket[Any]]:
+        """What to wait for: messages, and refusals."""
+        return [self.socket, self._handshakes.monitor]
+
+    def check(self) -> None:
+        """See whether the publisher refuses this subscriber.
 
         Raises:
-            SubscribeTimeoutError: nothing came in time.
+            RefusedError: it does; the next call to read tries again.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not self.wait(left):
-                raise SubscribeTimeoutError(f"{self._silence()} (waited {timeout_s:g} s)")
-            frames = self.read()
-            if frames is not None:
-                return frames
-
-    def wait(self, timeout_s: float | None) -> bool:
-        """Whether something can be read, at the latest after so many seconds."""
-        # Rounded up: a wait of less than a millisecond must not become none at all.
-        return bool(self._socket.poll(None if timeout_s is None else int(timeout_s * 1000) + 1))
+        refusal = self._handshakes.refusal()
+        if refusal is not None:
+            # ZeroMQ gives up for ever after some refusals, and goes on after others: begin anew.
+            with contextlib.suppress(zmq.ZMQError):
+                self.socket.disconnect(self.endpoint)
+            self.socket.connect(self.endpoint)
+            raise RefusedError(refusal)
 
     def read(self) -> list[Buffer] | None:
-        """The frames of a message that waits; None where it was a greeting, or nothing waits."""
-        try:
-            parts = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-        except zmq.Again:
-            return None
-        frames: list[Buffer] = [part.buffer for part in parts]
-        if is_welcome(frames):
+        """The frames of a message that waits, if one does; greetings are noted and passed over."""
+        while True:
+            try:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                return None
+            frames: list[Buffer] = [part.buffer for part in parts]
+            if not is_welcome(frames):
+                return frames
             self._greet(frames)
-            return None
-        return frames
+
+    def silence(self) -> str:
+        """Why nothing may have come."""
+        if self._handshakes.failing:
+            return (
+                f"what answers at {self.endpoint} does not complete the handshake; check the"
+                " server key and the endpoint"
+            )
+        if self.welcome is None:
+            return f"no publisher answers at {self.endpoint}; start it, or check the endpoint"
+        offered = ", ".join(self.welcome.cameras)
+        if self._camera is not None and self._camera not in self.welcome.cameras:
+            return f"the publisher at {self.endpoint} has no camera {self._camera}, but {offered}"
+        return f"nothing comes from {self.endpoint} (camera {offered}); does its camera run?"
 
     def close(self) -> None:
         """Leave; what was not read is dropped."""
-        self._context.destroy(linger=0)
+        self.context.destroy(linger=0)
 
     def _connect(self) -> None:
-        options = {
-            zmq.RCVHWM: RECEIVE_MARK,
-            zmq.LINGER: 0,
-            zmq.IPV6: 1,
-            zmq.RECONNECT_IVL: 100,
-            zmq.RECONNECT_IVL_MAX: 2000,
-            zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
-            zmq.HEARTBEAT_TIMEOUT: SILENT_MS,
-            zmq.HEARTBEAT_TTL: STOPPED_MS,
-        }
-        for option, value in options.items():
-            self._socket.setsockopt(option, value)
-        self._socket.subscribe(WELCOME)
+        self.socket.subscribe(WELCOME)
         if self._camera is None:
-            self._socket.connect(self._endpoint)
+            self.socket.connect(self.endpoint)
         else:
             self._join(check_camera(self._camera), connect=True)
 
@@ -138,31 +155,23 @@ class Connection:
         self._joined.add(camera)
         for kind in self._kinds:
             if kind is not Kind.EVENT:
-                self._socket.subscribe(topic(camera, kind))
+                self.socket.subscribe(topic(camera, kind))
         if connect:
-            self._socket.connect(self._endpoint)
-        self._socket.subscribe(topic(camera, Kind.EVENT))
+            self.socket.connect(self.endpoint)
+        self.socket.subscribe(topic(camera, Kind.EVENT))
 
     def _greet(self, frames: list[Buffer]) -> None:
         try:
             welcome = decode_welcome(frames)
         except ProtocolError as error:
-            log.warning("%s: greeting ignored: %s", self._endpoint, error)
+            log.warning("%s: greeting ignored: %s", self.endpoint, error)
             return
-        self._offered = welcome.cameras
-        log.info("%s: %s with %s", self._endpoint, welcome.software, ", ".join(welcome.cameras))
+        self.welcome = welcome
+        self.greetings += 1
+        log.info("%s: %s with %s", self.endpoint, welcome.software, ", ".join(welcome.cameras))
         if self._camera is None:
             for camera in welcome.cameras:
                 if camera not in self._joined and len(self._joined) < MOST_CAMERAS:
                     self._join(camera)
         elif self._camera not in welcome.cameras:
-            log.warning("%s", self._silence())
-
-    def _silence(self) -> str:
-        """Why nothing may have come."""
-        if self._offered is None:
-            return f"no publisher answers at {self._endpoint}; start it, or check the endpoint"
-        offered = ", ".join(self._offered)
-        if self._camera is not None and self._camera not in self._offered:
-            return f"the publisher at {self._endpoint} has no camera {self._camera}, but {offered}"
-        return f"nothing comes from {self._endpoint} (camera {offered}); does its camera run?"
+            log.warning("%s", self.silence())

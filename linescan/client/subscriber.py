@@ -9,108 +9,128 @@ Needs numpy and pyzmq alone.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import Final
 
-from linescan.client.connection import Connection
-from linescan.client.sequences import Gap, Sequences
+import zmq
+
+from linescan.client.complete import Complete
+from linescan.client.connection import Connection, SubscribeTimeoutError
+from linescan.client.curve import ClientKeys
+from linescan.client.link import Link
+from linescan.client.modes import Mode, check_kinds, check_mode
+from linescan.client.plan import Plan
+from linescan.client.starting import Since
+from linescan.client.streaming import Streaming
+from linescan.client.tally import OnGap, OnSlow, Tally
 from linescan.errors import ProtocolError, SubscribeError
-from linescan.latency import Latency
-from linescan.protocol import (
-    Buffer,
-    EndEvent,
-    EventMessage,
-    Kind,
-    Message,
-    StartEvent,
-    decode,
-)
+from linescan.protocol import Message
+from linescan.protocol.control import KEPT, check_name
 
-log = logging.getLogger(__name__)
-
-GAPS_KEPT: Final = 1000
-"""Gaps that are kept one by one; all are counted."""
-LOGGED: Final = 5
-"""Troubles of one sort that are logged one by one; then every hundredth."""
-DRAIN: Final = 1000
-"""Most messages that are read ahead in search of the newest."""
-DRAIN_WAIT_S: Final = 0.001
-"""While messages are read, ZeroMQ's own thread fetches more: the moment to give it."""
+BUFFER_MB: Final = 256
 
 
-class Subscriber:
+class Subscriber(Tally):
     """Iterates over the messages of a publisher; reconnects by itself; for use in one thread.
 
-    Iteration ends with the ``end`` event. Messages that do not follow the protocol are counted,
-    logged and skipped.
+    ``for`` and ``async for`` both work. Iteration ends with the ``end`` event. Messages that do not
+    follow the protocol are counted, logged and skipped.
+
+    Modes:
+
+    - ``stream``: every message that arrives, in order; gaps are reported.
+    - ``live``: skips to the newest message of each kind whenever several wait; events never skip.
+    - ``objects``: the objects of every frame that arrives; no arrays travel.
+    - ``complete``: every inspection and event exactly once, in order, also over restarts of the
+      publisher. What the live stream lost, or what was before this subscriber came, is fetched from
+      the publisher's journal; what is not there any more is reported as expired. A message is
+      acknowledged under ``name`` when the application asks for the next one.
 
     Args:
         endpoint: where the publisher is, for example ``tcp://127.0.0.1:5560``.
         kinds: what to receive: ``inspection``, ``depth.f32``, ``mask``, ``objects``, ``image``,
-            ``event``. Events are always used for the bookkeeping but given only when named here.
+            ``event`` and others. Events are always used for the bookkeeping but given only when
+            named here. Where not given: inspections; of mode ``objects``, these; of mode
+            ``complete``, inspections and events.
+        mode: see above.
         camera: whose messages; all cameras of the publisher where not given.
-        latest: skip to the newest message of each kind whenever several wait; events never skip.
         timeout_s: raise ``TimeoutError`` when nothing came for so long; else wait for ever.
         follow: stay after the ``end`` event, for the next run.
-        on_gap: called with each gap in the sequence numbers.
         verify: compare arrays with their checksums.
+        name: of this subscriber, for acknowledgements and the publisher's status.
+        since: where mode ``complete`` begins: ``acknowledged`` (after what was acknowledged under
+            the name; of a new name, the oldest kept), ``oldest`` or ``now``.
+        control: endpoint of the control socket; where not given, as the publisher names it.
+        status: endpoint of the status socket; where not given, as the publisher names it.
+        keys: of this subscriber and the publisher, where it wants keys.
+        buffer_mb: in mode ``complete``, messages that may wait for the application, in MB.
+        on_gap: called with each gap in the live stream.
+        on_expired: called with each run of messages that mode ``complete`` cannot get.
+        on_slow: called with the reason when the application does not keep up.
 
     Attributes:
-        gaps: the last gaps.
-        missed: messages that were published and did not arrive.
-        skipped: messages that ``latest`` passed over.
-        malformed: messages that do not follow the protocol.
         timeout_s: as given; may be changed between two messages.
-        receiving: how long it takes to parse and check a message of the ``kinds``.
-        start: the last ``start`` event.
-        end: the last ``end`` event.
 
     Raises:
-        SubscribeError: the endpoint, a kind or the name of the camera is wrong.
+        SubscribeError: an argument is wrong; the text says which.
     """
 
     def __init__(
         self,
         endpoint: str,
-        kinds: Iterable[str] = (Kind.INSPECTION,),
+        kinds: Iterable[str] | None = None,
         *,
+        mode: str = Mode.STREAM,
         camera: str | None = None,
-        latest: bool = False,
         timeout_s: float | None = None,
         follow: bool = False,
-        on_gap: Callable[[Gap], None] | None = None,
         verify: bool = True,
+        name: str | None = None,
+        since: str = Since.ACKNOWLEDGED,
+        control: str | None = None,
+        status: str | None = None,
+        keys: ClientKeys | None = None,
+        buffer_mb: int = BUFFER_MB,
+        on_gap: OnGap | None = None,
+        on_expired: OnGap | None = None,
+        on_slow: OnSlow | None = None,
     ) -> None:
-        self.endpoint = endpoint
-        self.kinds = _check_kinds(kinds)
-        self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
-        self.missed = 0
-        self.skipped = 0
-        self.malformed = 0
-        self.receiving = Latency()
-        self.start: StartEvent | None = None
-        self.end: EndEvent | None = None
-        self._latest = latest
+        super().__init__(endpoint, on_gap, on_expired, on_slow)
+        self.mode = check_mode(mode)
+        self.kinds = check_kinds(self.mode, kinds)
         self.timeout_s = timeout_s
-        self._follow = follow
-        self._on_gap = on_gap
-        self._verify = verify
-        self._sequences = Sequences((*self.kinds, Kind.EVENT))
-        self._epoch = ""
-        self._running: set[str] = set()
-        self._ready: deque[Message] = deque()
-        self._gaps_seen = 0
-        self._done = False
-        self._connection = Connection(endpoint, self.kinds, camera)
-
-    @property
-    def restarts(self) -> int:
-        """How often the publisher was restarted in the meantime."""
-        return self._sequences.restarts
+        begin = _check_since(since)
+        _check_names(name, self.mode, begin)
+        complete = self.mode is Mode.COMPLETE
+        self._connection = Connection(endpoint, KEPT if complete else self.kinds, camera, keys)
+        self._feed: Complete | Streaming
+        try:
+            if complete:
+                self._feed = Complete(
+                    self._connection,
+                    self,
+                    Plan(camera, begin, buffer_mb << 20, self.note_expired),
+                    name=name,
+                    control=control,
+                    status=status,
+                    verify=verify,
+                    follow=follow,
+                )
+            else:
+                self._feed = Streaming(
+                    self._connection,
+                    self,
+                    self.kinds,
+                    latest=self.mode is Mode.LIVE,
+                    verify=verify,
+                    follow=follow,
+                    link=None if name is None else Link(self._connection, name, control, {}),
+                )
+        except BaseException:
+            self._connection.close()
+            raise
 
     def __enter__(self) -> Subscriber:
         return self
@@ -132,107 +152,101 @@ class Subscriber:
         Raises:
             SubscribeTimeoutError: nothing came within ``timeout_s``; a ``TimeoutError``. Iteration
                 can go on after it.
+            RefusedError: the publisher does not serve this subscriber, because a key is missing or
+                wrong; a ``SubscribeError``. Iteration can go on after it: it connects anew.
         """
-        while not self._ready:
-            if self._done or self._connection.closed:
+        deadline = self._deadline()
+        while True:
+            message = self._step()
+            if message is not None:
+                return message
+            if self._over:
                 raise StopIteration
-            frames = self._connection.receive(self.timeout_s)
-            if self._latest:
-                self._take_latest(frames)
-            elif (message := self._take(frames, verify=self._verify)) is not None:
-                self._offer(message)
-        return self._ready.popleft()
+            poller = zmq.Poller()
+            for sock in {*self._feed.sockets, *self._connection.sockets}:
+                poller.register(sock, zmq.POLLIN)
+            poller.poll(self._wait_ms(deadline))
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self
+
+    async def __anext__(self) -> Message:
+        """The next message, as ``__next__`` gives it, without holding up the event loop."""
+        from zmq.asyncio import Poller
+
+        deadline = self._deadline()
+        while True:
+            message = self._step()
+            if message is not None:
+                return message
+            if self._over:
+                raise StopAsyncIteration
+            poller = Poller()
+            for sock in {*self._feed.sockets, *self._connection.sockets}:
+                poller.register(sock, zmq.POLLIN)
+            await poller.poll(self._wait_ms(deadline))
+
+    def acknowledge(self) -> None:
+        """Say that all messages given so far are done with, before the next one is asked for."""
+        self._feed.acknowledge()
 
     def close(self) -> None:
-        """Leave; what was not read is dropped."""
+        """Leave; what was not read is dropped. What was acknowledged is sent."""
+        if not self._connection.closed:
+            self._feed.close()
         self._connection.close()
 
-    def _take(self, frames: list[Buffer], *, verify: bool) -> Message | None:
-        """Decode a message and check its sequence number; None where it is malformed."""
-        began = time.perf_counter_ns()
-        try:
-            message = decode(frames, verify=verify)
-        except ProtocolError as error:
-            self._note_malformed(error)
-            return None
-        if message.kind in self.kinds:
-            self.receiving.add(time.perf_counter_ns() - began)
-        restarts = self.restarts
-        for gap in self._sequences.note(message):
-            self._note_gap(gap)
-        if self.restarts > restarts:
-            log.warning("%s: camera %s was restarted", self.endpoint, message.camera)
-        self._note_run(message)
-        return message
+    @property
+    def _over(self) -> bool:
+        return self._connection.closed or self._feed.done
 
-    def _note_run(self, message: Message) -> None:
-        if message.epoch != self._epoch:  # a publisher that died ends nothing any more
-            self._epoch = message.epoch
-            self._running.clear()
-        if isinstance(message, StartEvent):
-            self.start = message
-        if isinstance(message, EndEvent):
-            self.end = message
-            self._running.discard(message.camera)
-            self._done = not self._follow and not self._running
-        else:
-            self._running.add(message.camera)
-
-    def _offer(self, message: Message) -> None:
-        if message.kind in self.kinds:
-            self._ready.append(message)
-
-    def _take_latest(self, frames: list[Buffer]) -> None:
-        """Read all that waits; keep each event, and the newest message of each other kind."""
-        newest: dict[object, tuple[Message, list[Buffer]]] = {}
-        following: list[Buffer] | None = frames
-        for n in range(DRAIN):
-            if following is not None:
-                message = self._take(following, verify=False)
-                if message is not None:
-                    is_event = isinstance(message, EventMessage)
-                    key = n if is_event else (message.camera, message.kind)
-                    self.skipped += newest.pop(key, None) is not None
-                    newest[key] = message, following
-            if self._done or not self._connection.wait(DRAIN_WAIT_S):
+    def _step(self) -> Message | None:
+        while not self._over:
+            message = self._feed.step()
+            if message is None:
                 break
-            following = self._connection.read()
-        for message, buffers in newest.values():
-            if self._verify and not isinstance(message, EventMessage):
-                try:
-                    decode(buffers)
-                except ProtocolError as error:
-                    self._note_malformed(error)
-                    continue
-            self._offer(message)
+            if message.kind in self.kinds:
+                return message
+        if not self._connection.closed:
+            self._connection.check()
+        return None
 
-    def _note_gap(self, gap: Gap) -> None:
-        self.gaps.append(gap)
-        self.missed += gap.count
-        self._gaps_seen += 1
-        if _is_worth_a_line(self._gaps_seen):
-            log.warning("%s: %s", self.endpoint, gap)
-        if self._on_gap is not None:
-            self._on_gap(gap)
+    def _deadline(self) -> float | None:
+        return None if self.timeout_s is None else time.monotonic() + self.timeout_s
 
-    def _note_malformed(self, error: ProtocolError) -> None:
-        self.malformed += 1
-        if _is_worth_a_line(self.malformed):
-            log.warning("%s: message %d skipped: %s", self.endpoint, self.malformed, error)
+    def _wait_ms(self, deadline: float | None) -> int | None:
+        """How long to wait for a message.
 
-
-def _is_worth_a_line(nth: int) -> bool:
-    return nth <= LOGGED or nth % 100 == 0
+        Raises:
+            SubscribeTimeoutError: the time is over.
+        """
+        waits = [] if self._feed.wait_s is None else [self._feed.wait_s]
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise SubscribeTimeoutError(
+                    f"{self._connection.silence()} (waited {self.timeout_s:g} s)"
+                )
+            waits.append(left)
+        # Rounded up: a wait of less than a millisecond must not become none at all.
+        return int(min(waits) * 1000) + 1 if waits else None
 
 
-def _check_kinds(kinds: Iterable[str]) -> tuple[Kind, ...]:
-    if isinstance(kinds, str):
-        kinds = (kinds,)
+def _check_since(since: str) -> Since:
     try:
-        checked = tuple(dict.fromkeys(Kind(kind) for kind in kinds))
+        return Since(since)
     except ValueError:
-        unknown = ", ".join(str(kind) for kind in kinds if kind not in list(Kind))
-        raise SubscribeError(f"unknown kind {unknown}: choose from {', '.join(Kind)}") from None
-    if not checked:
-        raise SubscribeError(f"no kinds to subscribe to: choose from {', '.join(Kind)}")
-    return checked
+        raise SubscribeError(f"unknown since {since}: choose from {', '.join(Since)}") from None
+
+
+def _check_names(name: str | None, mode: Mode, since: Since) -> None:
+    if name is not None:
+        try:
+            check_name(name)
+        except ProtocolError as error:
+            raise SubscribeError(str(error)) from None
+    elif mode is Mode.COMPLETE and since is Since.ACKNOWLEDGED:
+        raise SubscribeError(
+            "mode complete needs a name to acknowledge under, for example name='qc-1'; or say where"
+            " to begin: since='oldest' or since='now'"
+        )

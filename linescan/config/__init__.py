@@ -7,9 +7,11 @@ from linescan.config.correction import CorrectionSection, EncoderResamplingSecti
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
 from linescan.config.genicam import Device, Encoder, GenicamSource, Pitch, Trigger, VirtualWeb
+from linescan.config.journal import JournalSection
 from linescan.config.load import load, parse
 from linescan.config.processing import FrameSection, SegmentationSection, ThresholdSection
 from linescan.config.root import Config
+from linescan.config.sinks import MqttSection, NatsSection, SinksSection
 from linescan.config.source import ImagesSource, RecordingSource, SimulatedSource, Source
 
 __all__ = [
@@ -22,12 +24,16 @@ __all__ = [
     "FrameSection",
     "GenicamSource",
     "ImagesSource",
+    "JournalSection",
+    "MqttSection",
+    "NatsSection",
     "OverloadSection",
     "Pitch",
     "PublishSection",
     "RecordingSource",
     "SegmentationSection",
     "SimulatedSource",
+    "SinksSection",
     "Source",
     "ThresholdSection",
     "Trigger",

@@ -12,9 +12,19 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from linescan.config.delivery import ENDPOINT
+from linescan.config.delivery import BESIDE, ENDPOINT
 from linescan.config.genicam import FEATURE
+from linescan.config.journal import SUBSCRIBER
 from linescan.config.root import CAMERA, Config
+from linescan.config.sinks import (
+    MQTT_PREFIX,
+    MQTT_SERVER,
+    NATS_PREFIX,
+    NATS_SERVER,
+    NATS_STREAM,
+    SINK_NAME,
+    VARIABLE,
+)
 
 EXPECTED = {
     "int_parsing": "a whole number",
@@ -111,14 +121,28 @@ def _sentence(keys: tuple[str, ...], errors: Sequence[ErrorDetails]) -> str:
         case "value_error":
             return f"'{dotted}': {first['ctx']['error']}"
     wanted = " or ".join(dict.fromkeys(_expected(error) for error in errors))
-    return f"'{dotted}': expected {wanted}, got {first['input']!r}"
+    return f"'{dotted}': expected {wanted}{_got(keys, first['input'])}"
+
+
+def _got(keys: tuple[str, ...], value: object) -> str:
+    """What was given instead; not of a sink: it may be a password in a wrong place."""
+    return "" if keys[0] == "sinks" else f", got {value!r}"
 
 
 PATTERNS = {
     CAMERA: "a name of letters, digits, '.', '_' and '-', such as web-1",
-    ENDPOINT: "an endpoint on this machine, with a port up to 65535, such as "
+    ENDPOINT: "an endpoint of this machine, with a port up to 65535, such as "
     "tcp://127.0.0.1:5560 or ipc:///run/linescan",
+    BESIDE: "auto, null or an endpoint of this machine, such as tcp://127.0.0.1:5561",
     FEATURE: "names of features, such as GammaEnable",
+    MQTT_PREFIX: "a topic without wildcards, such as linescan/1",
+    MQTT_SERVER: "a server such as mqtt://127.0.0.1:1883, no user or password in it",
+    NATS_PREFIX: "a subject without wildcards, such as linescan.1",
+    NATS_SERVER: "servers such as nats://127.0.0.1:4222, no user or password in them",
+    NATS_STREAM: "up to 64 letters, digits, '_' and '-'",
+    SUBSCRIBER: "names of subscribers, up to 63 letters, digits, '.', '_' and '-'",
+    SINK_NAME: "up to 58 letters, digits, '.', '_' and '-'",
+    VARIABLE: "the name of an environment variable, such as BROKER_PASSWORD",
 }
 """What a pattern stands for, in words."""
 

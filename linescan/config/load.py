@@ -21,6 +21,19 @@ PATHS = (
     ("source", "virtual", "recording"),
     ("correction", "flat_field"),
     ("depth", "model"),
+    ("journal", "folder"),
+    ("sinks", "nats", "password_file"),
+    ("sinks", "nats", "ca"),
+    ("sinks", "nats", "cert"),
+    ("sinks", "nats", "key"),
+    ("sinks", "mqtt", "password_file"),
+    ("sinks", "mqtt", "ca"),
+    ("sinks", "mqtt", "cert"),
+    ("sinks", "mqtt", "key"),
+    ("sinks", "nats", "token_file"),
+    ("sinks", "nats", "credentials"),
+    ("publish", "security", "server_key"),
+    ("publish", "security", "allow"),
 )
 """Keys that name files: a relative one is relative to the configuration file's folder."""
 

@@ -10,7 +10,9 @@ from linescan.config.base import Section
 from linescan.config.correction import CorrectionSection
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
+from linescan.config.journal import JournalSection
 from linescan.config.processing import FrameSection, SegmentationSection
+from linescan.config.sinks import SinksSection
 from linescan.config.source import Source
 
 CAMERA = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
@@ -33,5 +35,9 @@ class Config(Section):
     """Objects from depth."""
     publish: PublishSection = PublishSection()
     """Results over ZeroMQ."""
+    journal: JournalSection = JournalSection()
+    """What was published, kept on the disk."""
+    sinks: SinksSection = SinksSection()
+    """Brokers that get what the journal keeps."""
     overload: OverloadSection = OverloadSection()
     """What happens when a stage cannot keep up."""

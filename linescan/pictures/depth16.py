@@ -1,8 +1,6 @@
 """Depth as a 16-bit gray PNG with its meaning in a JSON file beside it.
 
-``value = pixel * scale + offset``; pixel 0 stands for "not known". The integers span the frame's
-full range of values: that is how they are stored, and with scale and offset stated it changes no
-value by more than half a step. Compare frames by their values, never by their pixels.
+The pixels are those of the kind ``depth.u16``, see ``linescan.protocol.depth16``.
 """
 
 from __future__ import annotations
@@ -14,42 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from linescan.errors import LinescanError
 from linescan.pictures.files import encode_png, write_whole
 from linescan.pictures.opencv import load_cv2
-from linescan.records import BoolArray, Convention, DepthMap, FloatArray, WebMap, true_runs
+from linescan.protocol.depth16 import INVALID, Pixels, decode_depth16, encode_depth16
+from linescan.records import BoolArray, Convention, DepthMap, WebMap, true_runs
 
 SCHEMA = "linescan-depth16/1"
-INVALID = 0
-LARGEST = 65535
-
-Pixels = npt.NDArray[np.uint16]
-
-
-def encode_depth16(values: FloatArray) -> tuple[Pixels, float, float]:
-    """Integers 1 to 65535 over the range of the finite values; 0 where not finite.
-
-    Returns:
-        (h, w) uint16 pixels, scale and offset.
-    """
-    finite = np.isfinite(values)
-    known = values[finite].astype(np.float64)
-    if not known.size:
-        return np.zeros(values.shape, np.uint16), 1.0, 0.0
-    low, high = float(known.min()), float(known.max())
-    scale = (high - low) / (LARGEST - 1) if high > low else 1.0
-    pixels = np.zeros(values.shape, np.uint16)
-    pixels[finite] = np.clip(np.rint((known - low) / scale) + 1, 1, LARGEST)
-    return pixels, scale, low - scale
-
-
-def decode_depth16(pixels: Pixels, scale: float, offset: float) -> FloatArray:
-    """The values of integer pixels, (h, w) float32, NaN where not known."""
-    values = pixels.astype(np.float64) * scale + offset
-    values[pixels == INVALID] = np.nan
-    return values.astype(np.float32)
 
 
 def write_depth16(

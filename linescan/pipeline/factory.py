@@ -16,7 +16,7 @@ from linescan.errors import ConfigError
 from linescan.ledger import Ledger
 from linescan.pipeline.limits import LimitedSource
 from linescan.pipeline.runner import Pipeline
-from linescan.publishing import Deliver, Publish
+from linescan.publishing import Deliver, Journal, Publish
 from linescan.records import Cause, Frame, Inspection
 from linescan.sources.base import Source, SourceInfo
 from linescan.stages import MapStage, Stage
@@ -222,6 +222,24 @@ def _sizes(config: Config, info: SourceInfo, stages: Sequence[Stage[Any, Any]]) 
 
 def _delivery(config: Config, ledger: Ledger, sizes: tuple[int, int]) -> Publish | Deliver:
     if not config.publish.enabled:
+        if config.journal.enabled:
+            raise ConfigError(
+                "'journal.enabled': the journal keeps what is published, and nothing is: set "
+                "publish.enabled: true"
+            )
         return Deliver(ledger)
     settings = config.model_dump(mode="json")
-    return Publish(config.publish, config.camera, ledger, settings, *sizes)
+    journal: Journal | None = None
+    if config.journal.enabled:
+        from linescan.pipeline.keeping import Keeping
+
+        journal = Keeping(config.journal)
+    return Publish(
+        config.publish,
+        config.camera,
+        ledger,
+        settings,
+        *sizes,
+        journal=journal,
+        sync_s=config.journal.sync_ms / 1000,
+    )

@@ -1,6 +1,7 @@
 """The wire format ``linescan/1``: topic, JSON header, raw array parts.
 
-See docs/reference/protocol.md. Needs numpy alone, and google-crc32c where it is installed.
+See docs/reference/protocol.md. Needs numpy alone; uses google-crc32c, and numcodecs for compressed
+arrays, where they are installed.
 """
 
 from linescan.protocol.arrays import Buffer

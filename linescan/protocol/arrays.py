@@ -11,10 +11,14 @@ import numpy.typing as npt
 
 from linescan.errors import ProtocolError
 from linescan.protocol.checksum import crc32c
+from linescan.protocol.compression import BLOSC, compress, decompress
 from linescan.protocol.fields import Fields
 
 Buffer = bytes | memoryview
 """One ZeroMQ frame: the topic, the header or the bytes of an array."""
+
+Part = tuple[dict[str, Any], memoryview]
+"""An array: the header's entry for it, and its bytes."""
 
 DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
     "uint8": np.dtype("u1"),
@@ -22,6 +26,7 @@ DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
     "float32": np.dtype("<f4"),
 }
 """Element types that may travel, little-endian, by their name in the header."""
+RAW: Final = "raw"
 MAX_SIDE: Final = 2**31 - 1
 
 
@@ -30,8 +35,10 @@ def describe(
     array: npt.NDArray[Any],
     *,
     unit: str | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
     invalid: str | None = None,
-) -> tuple[dict[str, Any], memoryview]:
+) -> Part:
     """The header's entry for an array, and its bytes: no copy where the array is contiguous.
 
     Raises:
@@ -50,14 +57,26 @@ def describe(
         "dtype": array.dtype.name,
         "shape": list(array.shape),
         "unit": unit,
-        "scale": 1.0,
-        "offset": 0.0,
+        "scale": scale,
+        "offset": offset,
         "invalid": invalid,
-        "encoding": "raw",
+        "encoding": RAW,
         "nbytes": data.nbytes,
         "crc32c": crc32c(data),
     }
     return entry, data
+
+
+def compressed(part: Part) -> Part:
+    """The same array in fewer bytes.
+
+    Raises:
+        ProtocolError: it is too large, or the library for it is not installed.
+    """
+    entry, data = part
+    smaller = compress(data, DTYPES[entry["dtype"]].itemsize)
+    changed = {"encoding": BLOSC, "nbytes": smaller.nbytes, "crc32c": crc32c(smaller)}
+    return entry | changed, smaller
 
 
 class Parts:
@@ -83,28 +102,40 @@ class Parts:
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
+    def entry(self, name: str) -> Fields:
+        """What the header says about a part.
+
+        Raises:
+            ProtocolError: the part is missing.
+        """
+        if name not in self._entries:
+            raise ProtocolError(f"part {name!r} is missing")
+        return self._entries[name][0]
+
     def array(self, name: str, *dtypes: str) -> npt.NDArray[Any]:
-        """A read-only 2-D view of a part's bytes.
+        """A read-only 2-D view of a part's bytes, or of what they were before compression.
 
         Raises:
             ProtocolError: the part is missing, or its bytes are not what the header says.
         """
-        if name not in self._entries:
-            raise ProtocolError(f"part {name!r} is missing")
-        entry, buffer = self._entries[name]
+        entry = self.entry(name)
         dtype = entry.text("dtype")
         if dtype not in dtypes:
             raise entry.fail("dtype", " or ".join(dtypes))
-        if entry.text("encoding") != "raw":
-            raise entry.fail("encoding", "'raw'")
+        encoding = entry.text("encoding")
+        if encoding not in (RAW, BLOSC):
+            raise entry.fail("encoding", f"'{RAW}' or '{BLOSC}'")
         shape = _shape(entry)
-        data = memoryview(buffer).cast("B")
-        expected = math.prod(shape) * DTYPES[dtype].itemsize
-        if entry.integer("nbytes") != expected:
-            raise entry.fail("nbytes", f"{expected} for {dtype} of shape {shape}")
+        data = memoryview(self._entries[name][1]).cast("B")
+        size = math.prod(shape) * DTYPES[dtype].itemsize
+        expected = entry.integer("nbytes")
+        if encoding == RAW and expected != size:
+            raise entry.fail("nbytes", f"{size} for {dtype} of shape {shape}")
         if data.nbytes != expected:
             raise ProtocolError(f"part {name!r}: {data.nbytes} bytes arrived, not {expected}")
         self._check(name, entry, data)
+        if encoding == BLOSC:
+            data = _decompressed(name, data, size)
         return _view(data, DTYPES[dtype], shape)
 
     def _check(self, name: str, entry: Fields, data: memoryview) -> None:
@@ -121,6 +152,13 @@ def _shape(entry: Fields) -> tuple[int, int]:
     if len(shape) != 2 or not all(type(n) is int and 1 <= n <= MAX_SIDE for n in shape):
         raise entry.fail("shape", "two positive integers")
     return shape[0], shape[1]
+
+
+def _decompressed(name: str, data: memoryview, size: int) -> memoryview:
+    try:
+        return decompress(data, size)
+    except ProtocolError as error:
+        raise ProtocolError(f"part {name!r}: {error}") from None
 
 
 def _view(data: memoryview, dtype: np.dtype[Any], shape: tuple[int, int]) -> npt.NDArray[Any]:

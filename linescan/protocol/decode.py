@@ -1,7 +1,8 @@
 """Messages from bytes: everything is checked before anything is allocated.
 
 A header can state any size; arrays are views of the bytes that really came, so a message costs no
-more memory than its own bytes and its parsed header.
+more memory than its own bytes and its parsed header. Two kinds cost more: ``depth.u16`` becomes
+float32, and what is compressed becomes as large as its own buffer says, up to a limit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from linescan.errors import ProtocolError
 from linescan.protocol.arrays import Buffer, Parts
+from linescan.protocol.depth16 import INVALID, decode_depth16, fits_float32
 from linescan.protocol.fields import MAX_INT, MAX_INT64, Fields, load_json
 from linescan.protocol.messages import (
     DepthMessage,
@@ -34,6 +36,7 @@ from linescan.records import (
     BoolArray,
     Convention,
     DepthMap,
+    FloatArray,
     Interval,
     ModelTag,
     Segmentation,
@@ -161,7 +164,7 @@ def _frame(fields: Fields, common: Common) -> dict[str, Any]:
 
 def _inspection(fields: Fields, parts: Parts, common: Common) -> InspectionMessage:
     frame = _frame(fields, common)
-    depth = None if fields.empty("depth") else _depth(fields, parts, frame)
+    depth = None if fields.empty("depth") else _depth(fields, frame, _values(parts))
     segmentation = None
     if not fields.empty("segmentation"):
         labels = parts.array("labels", "uint16")
@@ -171,9 +174,14 @@ def _inspection(fields: Fields, parts: Parts, common: Common) -> InspectionMessa
     return InspectionMessage(**frame, depth_map=depth, segmentation=segmentation)
 
 
-def _depth_only(fields: Fields, parts: Parts, common: Common) -> DepthMessage:
+def _depth_f32(fields: Fields, parts: Parts, common: Common) -> DepthMessage:
     frame = _frame(fields, common)
-    return DepthMessage(**frame, depth_map=_depth(fields, parts, frame))
+    return DepthMessage(**frame, depth_map=_depth(fields, frame, _values(parts)))
+
+
+def _depth_u16(fields: Fields, parts: Parts, common: Common) -> DepthMessage:
+    frame = _frame(fields, common)
+    return DepthMessage(**frame, depth_map=_depth(fields, frame, _scaled_values(parts)))
 
 
 def _mask_only(fields: Fields, parts: Parts, common: Common) -> MaskMessage:
@@ -196,14 +204,32 @@ def _image_only(fields: Fields, parts: Parts, common: Common) -> ImageMessage:
 
 _FRAMES: Final[Mapping[Kind, Callable[[Fields, Parts, Common], FrameMessage]]] = {
     Kind.INSPECTION: _inspection,
-    Kind.DEPTH_F32: _depth_only,
+    Kind.INSPECTION_BLOSC: _inspection,
+    Kind.DEPTH_F32: _depth_f32,
+    Kind.DEPTH_U16: _depth_u16,
     Kind.MASK: _mask_only,
     Kind.OBJECTS: _objects_only,
     Kind.IMAGE: _image_only,
 }
 
 
-def _depth(fields: Fields, parts: Parts, frame: Mapping[str, Any]) -> DepthMap:
+def _values(parts: Parts) -> FloatArray:
+    return parts.array("depth", "float32")
+
+
+def _scaled_values(parts: Parts) -> FloatArray:
+    entry = parts.entry("depth")
+    scale, offset = entry.number("scale"), entry.number("offset")
+    if not fits_float32(scale, offset):
+        raise entry.fail("scale", "values that are finite as float32")
+    if entry.text("invalid") != str(INVALID):
+        raise entry.fail("invalid", f"'{INVALID}'")
+    values = decode_depth16(parts.array("depth", "uint16"), scale, offset)
+    values.flags.writeable = False
+    return values
+
+
+def _depth(fields: Fields, frame: Mapping[str, Any], values: FloatArray) -> DepthMap:
     depth = fields.child("depth")
     try:
         convention = Convention(depth.text("convention"))
@@ -211,7 +237,6 @@ def _depth(fields: Fields, parts: Parts, frame: Mapping[str, Any]) -> DepthMap:
         raise depth.fail("convention", " or ".join(Convention)) from None
     if frame["web"] is None:
         raise fields.fail("map", "an object, as there is depth")
-    values = parts.array("depth", "float32")
     return DepthMap(
         values=values,
         convention=convention,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import numpy.typing as npt
 
 from linescan.errors import ProtocolError
-from linescan.protocol.arrays import Buffer, describe
+from linescan.protocol.arrays import Buffer, Part, compressed, describe
+from linescan.protocol.depth16 import INVALID, encode_depth16
 from linescan.protocol.fields import dump_json
 from linescan.protocol.messages import Stamp, mask_of
 from linescan.protocol.topics import SCHEMA, VERSION, Kind, topic
@@ -25,7 +27,6 @@ from linescan.records import (
 )
 
 Json = dict[str, Any]
-Part = tuple[Json, memoryview]
 
 
 def encode(inspection: Inspection, kind: Kind, stamp: Stamp) -> list[Buffer] | None:
@@ -132,7 +133,7 @@ def _inspection(inspection: Inspection) -> tuple[Json, list[Part]]:
     parts: list[Part] = []
     if depth is not None:
         fields |= {"map": _map(depth.web), "depth": _depth(depth)}
-        parts.append(_depth_part(depth))
+        parts.append(_depth_f32(depth))
     if segmentation is not None:
         if depth is None or segmentation.labels.shape != depth.values.shape:
             raise ProtocolError("labels need a depth map of the same shape")
@@ -141,11 +142,18 @@ def _inspection(inspection: Inspection) -> tuple[Json, list[Part]]:
     return fields, parts
 
 
-def _depth_only(inspection: Inspection) -> tuple[Json, list[Part]] | None:
+def _inspection_blosc(inspection: Inspection) -> tuple[Json, list[Part]]:
+    fields, parts = _inspection(inspection)
+    return fields, [compressed(part) for part in parts]
+
+
+def _depth_only(
+    inspection: Inspection, part: Callable[[DepthMap], Part]
+) -> tuple[Json, list[Part]] | None:
     depth = inspection.depth
     if depth is None:
         return None
-    return {"map": _map(depth.web), "depth": _depth(depth)}, [_depth_part(depth)]
+    return {"map": _map(depth.web), "depth": _depth(depth)}, [part(depth)]
 
 
 def _mask_only(inspection: Inspection) -> tuple[Json, list[Part]] | None:
@@ -173,9 +181,22 @@ def _image_only(inspection: Inspection) -> tuple[Json, list[Part]]:
     return {"map": _map(web)}, [describe("image", _pixels(inspection))]
 
 
+def _depth_f32(depth: DepthMap) -> Part:
+    return describe("depth", depth.values, unit=depth.unit, invalid="nan")
+
+
+def _depth_u16(depth: DepthMap) -> Part:
+    pixels, scale, offset = encode_depth16(depth.values)
+    return describe(
+        "depth", pixels, unit=depth.unit, scale=scale, offset=offset, invalid=str(INVALID)
+    )
+
+
 _CONTENTS: Final[Mapping[Kind, Callable[[Inspection], tuple[Json, list[Part]] | None]]] = {
     Kind.INSPECTION: _inspection,
-    Kind.DEPTH_F32: _depth_only,
+    Kind.INSPECTION_BLOSC: _inspection_blosc,
+    Kind.DEPTH_F32: partial(_depth_only, part=_depth_f32),
+    Kind.DEPTH_U16: partial(_depth_only, part=_depth_u16),
     Kind.MASK: _mask_only,
     Kind.OBJECTS: _objects_only,
     Kind.IMAGE: _image_only,
@@ -189,10 +210,6 @@ def _pixels(inspection: Inspection) -> npt.NDArray[Any]:
             f"the frame has {len(pixels)} rows and {len(inspection.frame.valid)} validity flags"
         )
     return pixels
-
-
-def _depth_part(depth: DepthMap) -> Part:
-    return describe("depth", depth.values, unit=depth.unit, invalid="nan")
 
 
 def _depth(depth: DepthMap) -> Json:

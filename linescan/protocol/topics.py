@@ -27,8 +27,12 @@ class Kind(enum.StrEnum):
 
     INSPECTION = "inspection"
     """Depth, labels and objects of one frame, in one message."""
+    INSPECTION_BLOSC = "inspection.blosc"
+    """The same with compressed arrays."""
     DEPTH_F32 = "depth.f32"
     """Depth alone."""
+    DEPTH_U16 = "depth.u16"
+    """Depth alone, as scaled 16-bit integers."""
     MASK = "mask"
     """Where objects are, 0 or 255."""
     OBJECTS = "objects"
@@ -39,8 +43,15 @@ class Kind(enum.StrEnum):
     """Start, loss and end."""
 
 
-DERIVED: Final = (Kind.DEPTH_F32, Kind.MASK, Kind.OBJECTS, Kind.IMAGE)
-"""Kinds that repeat part of an inspection under its sequence number."""
+DERIVED: Final = (
+    Kind.INSPECTION_BLOSC,
+    Kind.DEPTH_F32,
+    Kind.DEPTH_U16,
+    Kind.MASK,
+    Kind.OBJECTS,
+    Kind.IMAGE,
+)
+"""Kinds that repeat an inspection, or part of it, under its sequence number."""
 
 
 def topic(camera: str, kind: Kind) -> bytes:

@@ -19,14 +19,25 @@ class Welcome:
         epoch: a UUID for each start of the publisher.
         cameras: whose messages can be had.
         software: name and version of the publisher.
+        control: endpoint of its control socket; None where it has none.
+        status: endpoint of its status socket; None where it has none.
     """
 
     epoch: str
     cameras: tuple[str, ...]
     software: str
+    control: str | None = None
+    status: str | None = None
 
 
-def encode_welcome(epoch: str, cameras: Sequence[str], software: str) -> bytes:
+def encode_welcome(
+    epoch: str,
+    cameras: Sequence[str],
+    software: str,
+    *,
+    control: str | None = None,
+    status: str | None = None,
+) -> bytes:
     """The greeting.
 
     Raises:
@@ -39,6 +50,8 @@ def encode_welcome(epoch: str, cameras: Sequence[str], software: str) -> bytes:
         "epoch": epoch,
         "cameras": [check_camera(camera) for camera in cameras],
         "software": software,
+        "control": control,
+        "status": status,
     }
     return WELCOME + dump_json(fields)
 
@@ -64,4 +77,6 @@ def decode_welcome(frames: Sequence[Buffer]) -> Welcome:
         epoch=fields.text("epoch"),
         cameras=tuple(check_camera(camera) for camera in cameras),
         software=fields.text("software"),
+        control=None if fields.empty("control") else fields.text("control"),
+        status=None if fields.empty("status") else fields.text("status"),
     )

@@ -20,6 +20,26 @@ IN_HAND: Final = 2
 """Beside its queue, a subscriber has one message that is on its way; and the next needs room."""
 
 
+class Holdings:
+    """Counts the bytes of messages until libzmq has let go of all their parts."""
+
+    def __init__(self) -> None:
+        self._sent: list[tuple[int, Sequence[MessageTracker]]] = []
+        self.bytes = 0
+        """As of the last message, or ``refresh``."""
+
+    def hold(self, size: int, trackers: Sequence[MessageTracker]) -> None:
+        """Count a message that was sent."""
+        self._sent.append((size, trackers))
+        self.bytes += size
+
+    def refresh(self) -> int:
+        """Bytes that libzmq may still hold."""
+        self._sent = [entry for entry in self._sent if not _is_done(entry)]
+        self.bytes = sum(size for size, _ in self._sent)
+        return self.bytes
+
+
 class MemoryBudget:
     """Turns a limit in bytes into a high-water mark, and counts what libzmq still holds.
 
@@ -34,22 +54,27 @@ class MemoryBudget:
         image_bytes: size of an image, the largest message, as far as it is known. Half of the
             budget is counted in these where they are larger, so that a viewer that stands still
             does not exhaust it; at least ``LEAST_MARK`` inspections are queued all the same.
+        reserved_bytes: what of the limit is kept for replays.
 
     Raises:
         PublishError: one inspection alone is larger than the limit.
     """
 
-    def __init__(self, limit_bytes: int, message_bytes: int, image_bytes: int = 0) -> None:
-        self.limit_bytes = limit_bytes
-        fit = limit_bytes // message_bytes
+    def __init__(
+        self, limit_bytes: int, message_bytes: int, image_bytes: int = 0, reserved_bytes: int = 0
+    ) -> None:
+        self.memory_mb = limit_bytes >> 20
+        """The whole limit, as it stands in the configuration."""
+        self.limit_bytes = limit_bytes - reserved_bytes
+        fit = self.limit_bytes // message_bytes
+        enough = _mb(2 * LEAST_MARK * message_bytes * limit_bytes // self.limit_bytes)
         if not fit:
             raise PublishError(
                 f"publish.memory_mb: {limit_bytes >> 20} has no room for one message of "
-                f"{_mb(message_bytes)} MB: set it to {_mb(2 * LEAST_MARK * message_bytes)} or more,"
-                f" or make frames smaller"
+                f"{_mb(message_bytes)} MB: set it to {enough} or more, or make frames smaller"
             )
-        half = limit_bytes // 2 // message_bytes
-        largest = limit_bytes // 2 // max(message_bytes, image_bytes)
+        half = self.limit_bytes // 2 // message_bytes
+        largest = self.limit_bytes // 2 // max(message_bytes, image_bytes)
         self.mark = max(1, largest, min(LEAST_MARK, fit - IN_HAND))
         """High-water mark for one subscriber."""
         self.mark = min(self.mark, MOST_MARK)
@@ -60,26 +85,26 @@ class MemoryBudget:
                 limit_bytes >> 20,
                 _mb(message_bytes),
                 self.mark + 1,
-                _mb(2 * LEAST_MARK * message_bytes),
+                enough,
             )
-        self._sent: list[tuple[int, Sequence[MessageTracker]]] = []
-        self._held = 0
+        self._holdings = Holdings()
 
     @property
     def held_bytes(self) -> int:
         """Bytes that libzmq may still hold, as of the last message."""
-        return self._held
+        return self._holdings.bytes
+
+    def refresh(self) -> int:
+        """Bytes that libzmq may still hold, as of now."""
+        return self._holdings.refresh()
 
     def is_exhausted_by(self, size: int) -> bool:
         """Whether a message of ``size`` bytes has no room."""
-        self._sent = [entry for entry in self._sent if not _is_done(entry)]
-        self._held = sum(held for held, _ in self._sent)
-        return self._held + size > self.limit_bytes
+        return self.refresh() + size > self.limit_bytes
 
     def hold(self, size: int, trackers: Sequence[MessageTracker]) -> None:
         """Count a message until libzmq has let go of all its parts."""
-        self._sent.append((size, trackers))
-        self._held += size
+        self._holdings.hold(size, trackers)
 
 
 def _is_done(entry: tuple[int, Sequence[MessageTracker]]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 import time
 from pathlib import Path
@@ -12,14 +13,21 @@ import zmq
 
 from linescan.errors import PublishError
 
+HANDSHAKE_MS: Final = 5000
+"""Whoever connects and has not said the first words of ZeroMQ by then is cut off."""
+
 _CURES: Final = {
     zmq.EADDRINUSE: "it is taken by another program; stop that, or choose another port"
     " (tcp://127.0.0.1:* takes a free one)",
     zmq.EADDRNOTAVAIL: "this machine has no such address; use 127.0.0.1",
+    errno.ENODEV: "this machine has no such address or interface (names of other machines cannot be"
+    " bound); 0.0.0.0 stands for all of its addresses",
     errno.EACCES: "this user may not open it; choose a port above 1023 or another folder",
     errno.ENOENT: "its folder does not exist; create it",
     errno.ENAMETOOLONG: "the path is too long for a socket; choose a shorter one",
 }
+
+_MAPPED: Final = re.compile(r"\[::ffff:([0-9.]+)\]")
 
 
 def bind(sock: zmq.Socket[Any], endpoint: str) -> str:
@@ -36,7 +44,7 @@ def bind(sock: zmq.Socket[Any], endpoint: str) -> str:
         cure = _CURES.get(error.errno or 0, f"{error.strerror}; write e.g. tcp://127.0.0.1:5560")
         raise PublishError(f"cannot publish at {endpoint}: {cure}") from error
     # A socket that takes both families names IPv4 addresses in the form of IPv6.
-    return sock.getsockopt_string(zmq.LAST_ENDPOINT).replace("[::ffff:127.0.0.1]", "127.0.0.1")
+    return _MAPPED.sub(r"\1", sock.getsockopt_string(zmq.LAST_ENDPOINT))
 
 
 def rebind(sock: zmq.Socket[Any], endpoint: str, timeout_s: float) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import zmq
 
 from linescan.protocol import Buffer
 from linescan.publishing.budget import MemoryBudget
-from linescan.publishing.endpoint import bind, rebind
+from linescan.publishing.endpoint import HANDSHAKE_MS, bind, rebind
 from linescan.publishing.subscriptions import Subscriptions
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,8 @@ HEARTBEAT_MS: Final = 1000
 GONE_MS: Final = 30_000
 """A peer that was silent for so long is gone. Subscribers that are merely slow do send signs of
 life, and say themselves after how much silence they are to be given up (``HEARTBEAT_TTL``)."""
+MAX_SUBSCRIPTION_BYTES: Final = 64 << 10
+"""Nothing but subscriptions come in: whoever sends a longer frame is cut off."""
 REBIND_S: Final = 5.0
 PATIENCE_S: Final = 0.2
 """So long those that do read have to fetch what is on its way, before all are cut off."""
@@ -43,7 +45,7 @@ class Outlet:
         subscriptions: the count of subscribed peers, kept up to date.
         presence: the topic that tells peers apart: whoever subscribes to it is there.
         budget: the memory for messages that subscribers have not fetched.
-        linger_ms: at the end, how long to wait for subscribers to fetch what was sent.
+        new_context: makes the context of the socket.
     """
 
     def __init__(
@@ -53,14 +55,14 @@ class Outlet:
         subscriptions: Subscriptions,
         presence: bytes,
         budget: MemoryBudget,
-        linger_ms: int,
+        new_context: Callable[[], zmq.Context[Any]] = zmq.Context,
     ) -> None:
         self.endpoint = endpoint
         self._welcome = welcome
         self._subscriptions = subscriptions
         self._presence = presence
         self._budget = budget
-        self._linger_ms = linger_ms
+        self._new_context = new_context
 
     def open(self) -> None:
         """Bind.
@@ -68,7 +70,7 @@ class Outlet:
         Raises:
             PublishError: the endpoint cannot be had.
         """
-        self._context: zmq.Context[Any] = zmq.Context()
+        self._context = self._new_context()
         try:
             self.socket = self._new_socket()
             self.endpoint = bind(self.socket, self.endpoint)
@@ -76,9 +78,9 @@ class Outlet:
             self._context.destroy(linger=0)
             raise
 
-    def close(self) -> None:
+    def close(self, linger_ms: int) -> None:
         """Release the endpoint once subscribers have what was sent, or the linger time is over."""
-        self.socket.close()
+        self.socket.close(linger=linger_ms)
         self._context.term()
 
     def read_subscriptions(self) -> None:
@@ -128,8 +130,10 @@ class Outlet:
         options = {
             zmq.XPUB_VERBOSER: 1,
             zmq.SNDHWM: self._budget.mark,
-            zmq.LINGER: self._linger_ms,
+            zmq.LINGER: 0,
             zmq.IPV6: 1,
+            zmq.MAXMSGSIZE: MAX_SUBSCRIPTION_BYTES,
+            zmq.HANDSHAKE_IVL: HANDSHAKE_MS,
             zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
             zmq.HEARTBEAT_TIMEOUT: GONE_MS,
         }

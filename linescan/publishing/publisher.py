@@ -13,16 +13,20 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import zmq
 
 from linescan.errors import PublishError
-from linescan.latency import Latency
-from linescan.protocol import Buffer, Kind, encode_welcome, topic
+from linescan.protocol import Kind, encode_welcome, topic
 from linescan.publishing.budget import MemoryBudget
+from linescan.publishing.curve import Gate
+from linescan.publishing.desk import CLERK_S, Desk
+from linescan.publishing.journalling import Journalling
+from linescan.publishing.outgoing import Outgoing, Sender
 from linescan.publishing.outlet import Outlet
+from linescan.publishing.published import Published
+from linescan.publishing.store import Journal
 from linescan.publishing.subscriptions import Subscriptions
 from linescan.version import __version__
 
@@ -33,28 +37,16 @@ QUEUE: Final = 4
 """Results that wait for the socket, at most."""
 MESSAGE_BYTES: Final = 8 << 20
 """Size of a message where none is given: a frame of 2048 lines of 4096 pixels."""
+REPLAY_SHARE: Final = 4
+"""With a journal, one part in so many of the memory is for replays: a subscriber that asks for one
+and does not read cannot hold up what is published."""
+SYNC_S: Final = 0.1
+SYNC_PATIENCE_S: Final = 30.0
+END_S: Final = 2 * CLERK_S + SYNC_PATIENCE_S
+"""Beside the linger time, the publisher ends within so many seconds, whatever the disk does."""
+LINGER_POLL_MS: Final = 20
 SETTLE_S: Final = 0.05
 """After a reconnection, a peer's subscriptions may come in any order: wait for the rest."""
-
-
-def _nothing() -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """Messages that belong together, and what to do once the socket took the first of them.
-
-    The first one matters; the others are derived from it. Both callbacks are called in the
-    publisher's thread; exactly one of them is, once: ``on_failed`` also where the memory budget has
-    no room for the first one. ``sending`` is told how long handing the
-    messages to ZeroMQ took.
-    """
-
-    messages: Sequence[Sequence[Buffer]]
-    on_sent: Callable[[], None] = _nothing
-    on_failed: Callable[[], None] = _nothing
-    sending: Latency = field(default_factory=Latency)
 
 
 class Publisher:
@@ -67,6 +59,11 @@ class Publisher:
         linger_s: at the end, how long to wait for subscribers to fetch what was sent.
         message_bytes: size of an inspection; subscribers' queues are sized by it.
         image_bytes: size of an image, where that is larger.
+        control: where subscribers ask; None for no such socket.
+        status: where subscribers learn how the publisher does; None for no such socket.
+        journal: keeps inspections and events; closed at the end.
+        sync_s: shortest time between two syncs of the journal.
+        gate: lets in only those whose keys are allowed; without it, everybody.
 
     Raises:
         PublishError: the memory has no room for one inspection.
@@ -81,17 +78,38 @@ class Publisher:
         linger_s: float = 5.0,
         message_bytes: int = MESSAGE_BYTES,
         image_bytes: int = 0,
+        control: str | None = None,
+        status: str | None = None,
+        journal: Journal | None = None,
+        sync_s: float = SYNC_S,
+        gate: Gate | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.epoch = str(uuid.uuid4())
-        self._welcome = encode_welcome(self.epoch, cameras, SOFTWARE)
+        self._cameras = tuple(cameras)
+        replay_bytes = (memory_mb << 20) // REPLAY_SHARE if journal is not None else 0
+        self._journalling = None if journal is None else Journalling(journal, sync_s)
+        self._published = Published(self.epoch, time.time_ns(), cameras, self._journalling)
+        self._gate = gate
+        self._new_context: Callable[[], zmq.Context[Any]] = (
+            zmq.Context if gate is None else gate.new_context
+        )
+        self._desk = Desk(
+            control,
+            status,
+            self._published,
+            replay_bytes,
+            self._figures,
+            self._wake,
+            self._new_context,
+        )
         self._events = [topic(camera, Kind.EVENT) for camera in cameras]
         self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
-        self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes)
+        self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes, replay_bytes)
+        self._sender = Sender(self._published, self._budget)
         self._linger_ms = round(linger_s * 1000)
         self._changed = threading.Condition()
         self._queue: deque[Outgoing] = deque()
-        self._no_room = 0
         self._sending = False
         self._closing = False
         self._error: BaseException | None = None
@@ -106,24 +124,16 @@ class Publisher:
     @property
     def no_room(self) -> int:
         """Messages dropped for everybody because the memory budget had no room for them."""
-        return self._no_room
+        return self._sender.no_room
 
     def start(self) -> None:
-        """Bind and begin.
+        """Open the journal, bind and begin.
 
         Raises:
-            PublishError: the endpoint cannot be had.
+            PublishError: an endpoint cannot be had.
+            JournalError: the journal cannot be written.
         """
-        outlet = Outlet(
-            self.endpoint,
-            self._welcome,
-            self._subscriptions,
-            self._events[0],
-            self._budget,
-            self._linger_ms,
-        )
-        outlet.open()
-        self.endpoint = outlet.endpoint
+        outlet = self._open()
         self._bell, bell_end = socket.socketpair()
         for end in (self._bell, bell_end):
             end.setblocking(False)
@@ -132,6 +142,34 @@ class Publisher:
         )
         self._thread.start()
         log.info("publishing at %s", self.endpoint)
+
+    def _open(self) -> Outlet:
+        with contextlib.ExitStack() as undo:
+            if self._journalling is not None:
+                self._journalling.open()
+                undo.callback(self._journalling.journal.close)
+            self._desk.open()
+            undo.callback(self._desk.close, 0)
+            outlet = Outlet(
+                self.endpoint,
+                encode_welcome(self.epoch, self._cameras, SOFTWARE, **self._desk.endpoints),
+                self._subscriptions,
+                self._events[0],
+                self._budget,
+                self._new_context,
+            )
+            outlet.open()
+            undo.pop_all()
+        self.endpoint = outlet.endpoint
+        self._desk.describe(software=SOFTWARE, endpoints=self.endpoints)
+        if self._journalling is not None:
+            self._journalling.start()
+        return outlet
+
+    @property
+    def endpoints(self) -> dict[str, str | None]:
+        """Where subscribers really connect, by name of the socket."""
+        return {"data": self.endpoint, **self._desk.endpoints}
 
     def wait_for_subscribers(self, count: int, timeout_s: float) -> None:
         """Wait until so many peers have subscribed to the events of a camera.
@@ -187,7 +225,7 @@ class Publisher:
             self._changed.notify_all()
         if self._thread is not None:
             self._wake()
-            self._thread.join(self._linger_ms / 1000 + 5)
+            self._thread.join(self._linger_ms / 1000 + END_S)
             if self._thread.is_alive():
                 log.error("the publisher at %s does not end", self.endpoint)
                 return
@@ -213,64 +251,69 @@ class Publisher:
                 self._bell.send(b"\0")
 
     def _run(self, outlet: Outlet, bell: socket.socket) -> None:
+        deadline = time.monotonic()
         try:
-            self._loop(outlet, bell)
+            deadline = self._loop(outlet, bell)
         except Exception as error:
             log.exception("publishing at %s failed", self.endpoint)
             self._fail(error)
         finally:
             bell.close()
-            outlet.close()
+            outlet.close(_left_ms(deadline))
+            self._desk.close(_left_ms(deadline))
+            if self._journalling is not None:
+                self._journalling.close(SYNC_PATIENCE_S)
 
-    def _loop(self, outlet: Outlet, bell: socket.socket) -> None:
+    def _loop(self, outlet: Outlet, bell: socket.socket) -> float:
+        """Serve until all is sent and nobody fetches any more; gives the end of the linger time."""
+        poller = _poller(outlet, bell, self._desk)
+        deadline = None
         while True:
-            poller = zmq.Poller()
-            poller.register(outlet.socket, zmq.POLLIN)
-            poller.register(bell, zmq.POLLIN)
-            ready = dict(poller.poll())
+            timeout_ms = self._desk.timeout_ms() if deadline is None else LINGER_POLL_MS
+            if self._queue:
+                timeout_ms = 0
+            ready = dict(poller.poll(timeout_ms))
             if outlet.socket in ready:
                 outlet.read_subscriptions()
             if bell.fileno() in ready:
                 bell.recv(4096)
-            while (outgoing := self._next()) is not None:
-                self._send(outlet, outgoing)
+            before = outlet.socket
+            self._send_queued(outlet)
+            if outlet.socket is not before:
+                poller = _poller(outlet, bell, self._desk)
+            self._desk.serve()
             with self._changed:
                 self._changed.notify_all()
-                if self._closing and not self._queue:
-                    return
+                ending = self._closing and not self._queue
+            if ending and deadline is None:
+                deadline = time.monotonic() + self._linger_ms / 1000
+                self._desk.report()
+            if deadline is not None and (time.monotonic() >= deadline or not self._desk.wanted()):
+                return deadline
+
+    def _send_queued(self, outlet: Outlet) -> None:
+        """Send what waits; whoever keeps the queue full does not keep requests from answers."""
+        for _ in range(QUEUE):
+            outgoing = self._next()
+            if outgoing is None:
+                return
+            self._sender.send(outlet, outgoing)
+        with self._changed:
+            self._sending = False
+            self._changed.notify_all()
+
+    def _figures(self) -> dict[str, int]:
+        return {
+            "held_bytes": self._budget.refresh() + self._desk.held_bytes,
+            "no_room": self._sender.no_room,
+            "refused": 0 if self._gate is None else self._gate.refused,
+        }
 
     def _next(self) -> Outgoing | None:
         with self._changed:
             self._sending = bool(self._queue)
             self._changed.notify_all()
             return self._queue.popleft() if self._queue else None
-
-    def _send(self, outlet: Outlet, outgoing: Outgoing) -> None:
-        began = time.perf_counter_ns()
-        try:
-            sent = all(self._send_one(outlet, message) for message in outgoing.messages[:1])
-        except BaseException:
-            outgoing.on_failed()
-            raise
-        (outgoing.on_sent if sent else outgoing.on_failed)()
-        for message in outgoing.messages[1:]:
-            self._send_one(outlet, message)
-        outgoing.sending.add(time.perf_counter_ns() - began)
-
-    def _send_one(self, outlet: Outlet, message: Sequence[Buffer]) -> bool:
-        if outlet.send(message):
-            return True
-        self._no_room += 1
-        if self._no_room == 1 or self._no_room % 100 == 0:
-            log.error(
-                "%s: a message of %d MB has no room in publish.memory_mb: %d and is dropped; set it"
-                " higher (%d so far)",
-                bytes(message[0]).decode(),
-                sum(memoryview(part).nbytes for part in message) >> 20,
-                self._budget.limit_bytes >> 20,
-                self._no_room,
-            )
-        return False
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
@@ -279,3 +322,15 @@ class Publisher:
             self._changed.notify_all()
         for outgoing in left:
             outgoing.on_failed()
+
+
+def _poller(outlet: Outlet, bell: socket.socket, desk: Desk) -> zmq.Poller:
+    poller = zmq.Poller()
+    poller.register(outlet.socket, zmq.POLLIN)
+    poller.register(bell, zmq.POLLIN)
+    desk.register(poller)
+    return poller
+
+
+def _left_ms(deadline: float) -> int:
+    return max(0, round((deadline - time.monotonic()) * 1000))

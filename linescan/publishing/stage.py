@@ -27,8 +27,11 @@ from linescan.protocol import (
     encode_start,
     topic,
 )
+from linescan.publishing.curve import Gate
 from linescan.publishing.fates import Fates
-from linescan.publishing.publisher import MESSAGE_BYTES, SOFTWARE, Outgoing, Publisher
+from linescan.publishing.outgoing import Outgoing
+from linescan.publishing.publisher import MESSAGE_BYTES, SOFTWARE, SYNC_S, Publisher
+from linescan.publishing.store import Journal
 from linescan.records import Cause, Inspection, Loss
 from linescan.stages import FoldStage
 
@@ -59,6 +62,8 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         settings: a summary of the configuration for the ``start`` event.
         message_bytes: size of an inspection's arrays; subscribers' queues are sized by it.
         image_bytes: size of a frame's pixels.
+        journal: keeps inspections and events; closed with the publisher.
+        sync_s: shortest time between two syncs of the journal.
 
     Raises:
         PublishError: ``publish.memory_mb`` has no room for one message.
@@ -79,6 +84,8 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         settings: Mapping[str, Any] | None = None,
         message_bytes: int = MESSAGE_BYTES,
         image_bytes: int = 0,
+        journal: Journal | None = None,
+        sync_s: float = SYNC_S,
     ) -> None:
         self.publisher = Publisher(
             section.data,
@@ -87,6 +94,13 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             linger_s=section.linger_s,
             message_bytes=message_bytes,
             image_bytes=image_bytes,
+            control=section.control_endpoint,
+            status=section.status_endpoint,
+            journal=journal,
+            sync_s=sync_s,
+            gate=None
+            if section.security is None
+            else Gate(section.security.server_key, section.security.allow),
         )
         self.end_reason: Callable[[], str] = lambda: "finished"
         self._section = section
@@ -133,11 +147,13 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             PublishError: the publisher has failed.
         """
         began = time.perf_counter_ns()
-        messages = self._encode(item, self._stamp(self._numbers.inspection))
+        stamp = self._stamp(self._numbers.inspection)
+        messages = self._encode(item, stamp)
         self._encoding.add(time.perf_counter_ns() - began)
         self.publisher.send(
             Outgoing(
                 messages=messages,
+                stamp=stamp,
                 on_sent=partial(self._fates.delivered, item),
                 on_failed=partial(self._fates.failed, item),
                 sending=self._sending,
@@ -231,7 +247,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
 
     def _send_event(self, encode_event: Callable[[Stamp], list[Buffer]]) -> None:
         stamp = self._stamp(self._numbers.event)
-        self.publisher.send(Outgoing([encode_event(stamp)]))
+        self.publisher.send(Outgoing([encode_event(stamp)], stamp=stamp, kind=Kind.EVENT))
         self._numbers = replace(self._numbers, event=stamp.seq + 1)
 
 

@@ -196,6 +196,6 @@ def test_the_demo_configuration_shows_every_key_but_those_of_other_sources() -> 
     shown = yaml.safe_load((ROOT / "configs" / "demo.yaml").read_text())
     config = Config.model_validate(shown).model_dump(mode="json")
     assert set(shown) == set(config)
-    for section in ("frame", "segmentation", "publish", "overload"):
+    for section in ("frame", "segmentation", "publish", "journal", "sinks", "overload"):
         assert set(shown[section]) == set(config[section])
     assert set(config["depth"]) - set(shown["depth"]) == {"threads", "cache"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_malformed_messages_are_counted_and_skipped(
 @pytest.mark.parametrize("damaged", [False, True])
 def test_latest_skips_to_the_newest_but_never_over_events(raw: Raw, damaged: bool) -> None:
     kinds = ("inspection", "mask", "event")
-    with Subscriber(raw.endpoint, kinds, camera="web-1", timeout_s=10, latest=True) as results:
+    with Subscriber(raw.endpoint, kinds, camera="web-1", timeout_s=10, mode="live") as results:
         raw.wait_for_events()
         for seq in range(20):
             raw.send(*message(seq))
@@ -160,6 +161,26 @@ def test_latest_skips_to_the_newest_but_never_over_events(raw: Raw, damaged: boo
         assert results.malformed == damaged
         assert len(got) - len(events) + results.skipped + damaged == 39 + damaged
         assert [(gap.kind, gap.first_seq) for gap in results.gaps][:1] == [(Kind.MASK, 11)]
+
+
+def test_the_newest_is_given_soon_where_messages_never_pause(raw: Raw) -> None:
+    over = threading.Event()
+
+    def send() -> None:
+        seq = 0
+        while not over.wait(0.0005):
+            raw.send(*message(seq))
+            seq += 1
+        raw.send(*end_message(0, seq - 1))
+
+    with Subscriber(raw.endpoint, camera="web-1", timeout_s=10, mode="live") as results:
+        raw.wait_for_events()
+        sending = threading.Thread(target=send)
+        sending.start()
+        given = [next(results).seq for _ in range(5)]
+        over.set()
+        sending.join()
+    assert given[-1] < 1000  # not only when so many have been passed over
 
 
 @pytest.mark.parametrize(

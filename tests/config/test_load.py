@@ -155,7 +155,7 @@ def test_ports_are_those_of_tcp(port: str) -> None:
 @pytest.mark.parametrize("port", ["0", "05560", "65536", "65540", "65600", "99999", "100000", "٣"])
 def test_other_ports_are_refused(port: str) -> None:
     message = error(f"{RECORDING}publish: {{data: 'tcp://127.0.0.1:{port}'}}")
-    assert message.startswith("line.yaml:4: 'publish.data': expected an endpoint on this machine")
+    assert message.startswith("line.yaml:4: 'publish.data': expected an endpoint of this machine")
     assert "port up to 65535" in message
 
 
@@ -284,8 +284,61 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "nowhere.yaml")
 
 
-def test_endpoints_are_bound_to_this_machine() -> None:
-    assert "line.yaml" in error(GOOD + "publish: {data: 'tcp://0.0.0.0:5560'}\n")
+@pytest.mark.parametrize(
+    "publish",
+    [
+        "data: 'tcp://0.0.0.0:5560'",
+        "data: 'tcp://*:5560'",
+        "data: 'tcp://eth0:5560'",
+        "data: 'tcp://192.168.1.5:5560'",
+        "data: 'tcp://[::]:5560'",
+        "data: 'tcp://[fe80::1%eth0]:5560'",
+        "control: 'tcp://0.0.0.0:5561'",
+        "status: 'tcp://0.0.0.0:5562'",
+    ],
+)
+def test_other_machines_are_served_only_with_keys_or_by_name(publish: str) -> None:
+    message = error(f"{RECORDING}publish: {{{publish}}}\n")
+    assert message.startswith("line.yaml:4: 'publish': tcp://")
+    assert "can be reached from other machines" in message
+    assert "publish.security" in message
+    assert "publish.allow_clear: true" in message
+    for enough in (
+        "allow_clear: true",
+        "enabled: false",
+        "security: {server_key: a.key_secret, allow: allowed}",
+    ):
+        parse(f"{RECORDING}publish: {{{publish}, {enough}}}\n", "line.yaml")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "tcp://127.0.0.1:1",
+        "tcp://127.1.2.3:*",
+        "tcp://[::1]:1",
+        "tcp://localhost:1",
+        "ipc:///tmp/x",
+    ],
+)
+def test_this_machine_is_served_without_keys(data: str) -> None:
+    assert parse(f"{RECORDING}publish: {{data: '{data}'}}\n", "line.yaml").publish.data == data
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1.example.org", "127.example", "localhost.example"])
+def test_names_that_look_like_this_machine_are_not(host: str) -> None:
+    message = error(f"{RECORDING}publish: {{data: 'tcp://{host}:5560'}}\n")
+    assert "can be reached from other machines" in message
+
+
+def test_key_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "line.yaml"
+    security = "security: {server_key: keys/a.key_secret, allow: allowed}"
+    file.write_text(f"{RECORDING}publish: {{{security}}}\n")
+    found = load(file).publish.security
+    assert found is not None
+    assert found.server_key == tmp_path / "keys" / "a.key_secret"
+    assert found.allow == tmp_path / "allowed"
 
 
 def test_every_key_is_documented() -> None:

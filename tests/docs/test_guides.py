@@ -12,7 +12,7 @@ from linescan.config import Config
 from tests.docs.pages import GUIDES, REASONS, ROOT, blocks, name
 from tests.docs.play import play
 
-COPIED = ("configs", "sim_data")
+COPIED = ("configs", "docs/examples", "sim_data")
 """What the commands of the pages use of the clone."""
 IGNORED = {"text", "json", "ini", "yaml", "python", "console"}
 

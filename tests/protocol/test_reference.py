@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from linescan.client.replies import decode_reply
 from linescan.ledger import Ledger
 from linescan.protocol import (
     DERIVED,
@@ -23,13 +23,15 @@ from linescan.protocol import (
     encode_end,
     encode_loss,
     encode_start,
-    encode_welcome,
     topic,
 )
+from linescan.protocol.schema import schema
 from linescan.records import Cause, Convention, Loss
 from tests.protocol.samples import STAMP, header_of, inspection
+from tests.protocol.vectors import VECTORS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "protocol.md"
+PUBLISHING = PAGE.parents[2] / "linescan" / "publishing"
 TEXT = PAGE.read_text(encoding="utf-8")
 
 
@@ -51,14 +53,14 @@ def headers() -> list[dict[str, Any]]:
         encode_loss(Loss(0, 1, Cause.SHUTDOWN), STAMP),
         encode_end(STAMP, totals=totals, last_seq=0, reason="finished"),
     ]
-    welcome = json.loads(encode_welcome("e", ["web-1"], "s")[len(WELCOME) :])
-    return [welcome, *(header_of(frames) for frames in messages if frames is not None)]
+    others = [vector.truth["json"] for vector in VECTORS if "newer" not in vector.name]
+    return [*others, *(header_of(frames) for frames in messages if frames is not None)]
 
 
 def test_names_every_field() -> None:
     missing = {name for header in headers() for name in names(header) if f"`{name}`" not in TEXT}
-    assert missing <= {"cameras"}  # shown in the example alone
-    assert '"cameras"' in TEXT
+    assert missing <= {"ok", "more"}  # shown in examples alone
+    assert {'"ok": true', '"more": false'} <= set(re.findall(r'"\w+": \w+', TEXT))
 
 
 @pytest.mark.parametrize("words", [Kind, Cause, Convention, ["uint8", "uint16", "float32"]])
@@ -67,32 +69,20 @@ def test_names_every_word(words: list[str]) -> None:
 
 
 def test_its_examples_are_messages() -> None:
-    welcome, end = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
+    welcome, end, request, *replies = re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
     assert decode_welcome([WELCOME + welcome.encode()]).cameras == ("web-1",)
     message = decode([topic("web-1", Kind.EVENT), end.encode()])
     assert isinstance(message, EndEvent)
     assert message.totals.balanced
+    for text in (request, *replies):
+        Draft202012Validator(schema()).validate(json.loads(text))
+    assert [decode_reply([text.encode()]).error for text in replies] == [None, "no_journal"]
 
 
-def test_its_receiver_receives() -> None:
-    from linescan.config import PublishSection
-    from linescan.publishing import Publish
-
-    (program,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    stage = Publish(PublishSection(data="tcp://127.0.0.1:*", linger_s=1), "web-1", Ledger())
-    stage.setup()
-    with subprocess.Popen(
-        [sys.executable, "-c", program, stage.publisher.endpoint],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        stage.publisher.wait_for_subscribers(1, 20)
-        list(stage.process(inspection()))
-        list(stage.finish())
-        stage.teardown()
-        output = process.communicate(timeout=20)[0]
-    assert output.splitlines()[-2:] == [
-        "inspection 0 {'depth': (28, 42), 'labels': (28, 42)}",
-        "end 1 {}",
-    ]
-    assert process.returncode == 0
+def test_names_every_request_and_error_code() -> None:
+    definition = schema()["$defs"]["request"]["allOf"]
+    requests = {part["if"]["properties"]["request"]["const"] for part in definition if "if" in part}
+    sources = "".join(path.read_text() for path in PUBLISHING.glob("*.py"))
+    found = re.findall(r'(?:RequestError\(|refusal[=(]\(?|refuse\(\w+,)\s*"([a-z_]+)"', sources)
+    assert {"bad_request", "busy", "stalled", "journal_failed"} <= set(found)
+    assert not [word for word in {*requests, *found} if f"`{word}`" not in TEXT]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linescan.errors import ProtocolError
@@ -62,6 +62,28 @@ def same_depth(a: DepthMap | None, b: DepthMap | None) -> None:
         assert getattr(a, name) == getattr(b, name)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _library_loaded() -> None:
+    """Loading it takes longer than one example may."""
+    encode(inspection(), Kind.INSPECTION_BLOSC, STAMP)
+
+
+def same_scaled_depth(message: DepthMessage, depth: DepthMap) -> None:
+    """Within half a step of the integers; NaN where not finite."""
+    assert message.depth.dtype == np.float32
+    assert not message.depth.flags.writeable
+    finite = np.isfinite(depth.values)
+    assert np.array_equal(np.isnan(message.depth), ~finite)
+    np.testing.assert_array_equal(message.depth_map.valid, depth.valid)
+    assert message.web == depth.web
+    if finite.any():
+        values = depth.values[finite].astype(float)
+        rounding = np.finfo(np.float32).eps * np.abs(values).max()
+        step = message.header["parts"][0]["scale"]
+        error = np.abs(message.depth[finite].astype(float) - values).max()
+        assert error <= step / 2 * (1 + 1e-9) + rounding
+
+
 def same_objects(a: Any, b: Any) -> None:
     def plain(found: WebObject) -> tuple[Any, ...]:
         values = (getattr(found, name) for name in WebObject.__slots__)
@@ -70,9 +92,11 @@ def same_objects(a: Any, b: Any) -> None:
     assert [plain(found) for found in a] == [plain(found) for found in b]
 
 
+@pytest.mark.parametrize("kind", [Kind.INSPECTION, Kind.INSPECTION_BLOSC])
+@settings(deadline=None)
 @given(inspections(), st.integers(0, 2**53 - 1), times)
-def test_inspection(item: Inspection, seq: int, now: int) -> None:
-    message = sent(item, Kind.INSPECTION, Stamp("web-1", "e", seq, now))
+def test_inspection(kind: Kind, item: Inspection, seq: int, now: int) -> None:
+    message = sent(item, kind, Stamp("web-1", "e", seq, now))
     assert isinstance(message, InspectionMessage)
     assert (message.first_line, message.line_count) == (
         item.frame.first_line,
@@ -101,6 +125,7 @@ def test_inspection(item: Inspection, seq: int, now: int) -> None:
     np.testing.assert_equal(message.segmentation.thresholds, item.segmentation.thresholds)
 
 
+@settings(deadline=None)
 @given(inspections())
 def test_derived_kinds(item: Inspection) -> None:
     image = sent(item, Kind.IMAGE)
@@ -111,10 +136,13 @@ def test_derived_kinds(item: Inspection) -> None:
     assert image.web is not None
     assert (image.web.line_offset, image.web.line_step) == (item.frame.first_line, 1)
 
+    scaled = sent(item, Kind.DEPTH_U16)
     depth, mask, objects = (sent(item, k) for k in (Kind.DEPTH_F32, Kind.MASK, Kind.OBJECTS))
     if item.depth is None:
-        assert depth is mask is objects is None
+        assert depth is scaled is mask is objects is None
         return
+    assert isinstance(scaled, DepthMessage)
+    same_scaled_depth(scaled, item.depth)
     assert isinstance(depth, DepthMessage)
     same_depth(depth.depth_map, item.depth)
     if item.segmentation is None:

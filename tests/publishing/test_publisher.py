@@ -195,6 +195,25 @@ def hold_up(publisher: Publisher) -> threading.Event:
     return leave
 
 
+def test_flush_ends_when_a_turn_has_sent_all_that_waited(publisher: Publisher) -> None:
+    """A turn is ``QUEUE`` results: the first begins and ends with one that holds it up."""
+    first, entered, second = hold_up(publisher), threading.Event(), threading.Event()
+
+    def wait() -> None:
+        entered.set()
+        second.wait()
+
+    for _ in range(QUEUE - 2):
+        publisher.send(Outgoing([]))
+    publisher.send(Outgoing([], on_sent=wait))
+    first.set()
+    entered.wait()
+    for _ in range(QUEUE):
+        publisher.send(Outgoing([]))
+    second.set()
+    publisher.flush(10)
+
+
 def test_the_queue_is_bounded(publisher: Publisher) -> None:
     leave = hold_up(publisher)
     sent: list[int] = []

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 
 from linescan.client import Subscriber
 from linescan.config import PublishSection
 from linescan.errors import LinescanError, ProtocolError, PublishError
 from linescan.ledger import Ledger
 from linescan.protocol import (
+    DERIVED,
     EndEvent,
     InspectionMessage,
     Kind,
@@ -80,6 +82,7 @@ def received(
         return messages
 
 
+@hypothesis_settings(deadline=None)
 @given(runs())
 def test_deliver_gives_each_line_its_fate(run: Run) -> None:
     ledger = run.ledger()
@@ -87,6 +90,7 @@ def test_deliver_gives_each_line_its_fate(run: Run) -> None:
     check(run, ledger)
 
 
+@hypothesis_settings(deadline=None)
 @given(runs())
 def test_publish_gives_each_line_its_fate(run: Run) -> None:
     ledger = run.ledger()
@@ -167,18 +171,21 @@ def test_derived_kinds_are_made_while_somebody_subscribes(
     feed(stage, [inspection(0)])
     assert [len(topics) for topics in made] == [1, 1]
     made.clear()
-    kinds = ["mask", "objects", "image", "depth.f32"]
+    kinds = [str(kind) for kind in DERIVED]
     messages = received(stage, [inspection(64)], kinds)
     assert {m.kind for m in messages} == set(kinds)
     assert {m.seq for m in messages} == {1}
-    assert [len(topics) for topics in made] == [5, 1]
+    assert [len(topics) for topics in made] == [1 + len(DERIVED), 1]
+
+
+WITHOUT_DEPTH = {"inspection", "inspection.blosc", "image"}
 
 
 @pytest.mark.parametrize(
     ("item", "kinds"),
     [
-        (inspection(with_depth=False), {"inspection", "image"}),
-        (inspection(with_labels=False), {"inspection", "image", "depth.f32"}),
+        (inspection(with_depth=False), WITHOUT_DEPTH),
+        (inspection(with_labels=False), WITHOUT_DEPTH | {"depth.f32", "depth.u16"}),
     ],
 )
 def test_what_is_switched_off_is_not_sent(

@@ -1,0 +1,84 @@
+"""Objects as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from linescan.errors import JournalError
+from linescan.journal import Entry
+from linescan.protocol import InspectionMessage, decode
+
+Cell = str | int | float | bool | None
+
+COLUMNS: Final[dict[str, type]] = {
+    "epoch": str,
+    "camera": str,
+    "seq": int,
+    "published_ns": int,
+    "acquired_ns": int,
+    "frame_first_line": int,
+    "frame_line_count": int,
+    "model": str,
+    "unit": str,
+    "id": int,
+    "first_line": int,
+    "line_count": int,
+    "first_column": int,
+    "column_count": int,
+    "area_px": float,
+    "area_mm2": float,
+    "mean_height": float,
+    "max_height": float,
+    "touches_start": bool,
+    "touches_end": bool,
+}
+"""Names and types. ``model``, ``unit`` (of the heights) and ``area_mm2`` may be empty."""
+
+
+def rows(entry: Entry) -> Iterator[list[Cell]]:
+    """A row for each object of an inspection, in the order of ``COLUMNS``.
+
+    Raises:
+        ProtocolError: the message does not follow ``linescan/1``.
+    """
+    message = inspection(entry)
+    head: list[Cell] = [
+        message.epoch,
+        message.camera,
+        message.seq,
+        message.published_ns,
+        message.acquired_ns,
+        message.first_line,
+        message.line_count,
+        message.model.name if message.model else None,
+        message.depth_map.unit if message.depth_map else None,
+    ]
+    for found in message.objects:
+        yield [
+            *head,
+            found.id,
+            found.first_line,
+            found.line_count,
+            found.first_column,
+            found.column_count,
+            found.area_px,
+            found.area_mm2,
+            found.mean_height,
+            found.max_height,
+            found.touches_start,
+            found.touches_end,
+        ]
+
+
+def inspection(entry: Entry) -> InspectionMessage:
+    """The decoded inspection.
+
+    Raises:
+        ProtocolError: the message does not follow ``linescan/1``.
+        JournalError: it is none.
+    """
+    message = decode(entry.frames)
+    if not isinstance(message, InspectionMessage):
+        raise JournalError(f"{entry.key}: no inspection lies there")
+    return message

@@ -1,0 +1,72 @@
+"""CSV of objects, and JSON lines of headers."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from linescan.archive.rows import COLUMNS, rows
+from linescan.archive.whole import WholeFile
+from linescan.journal import Entry
+
+
+class CsvExporter:
+    """A row an object, with a first row of names; UTF-8, RFC 4180."""
+
+    unit = "objects"
+
+    def __init__(self, out: Path) -> None:
+        self.written = 0
+        self._whole = WholeFile(out)
+        with self._whole.writing():
+            self._file = self._whole.part.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(COLUMNS)
+
+    def take(self, entry: Entry) -> None:
+        """Write the objects of an inspection."""
+        for row in rows(entry):
+            with self._whole.writing():
+                self._writer.writerow(row)
+            self.written += 1
+
+    def close(self) -> None:
+        """Finish."""
+        with self._whole.writing():
+            self._file.close()
+        self._whole.finish()
+
+    def discard(self) -> None:
+        """Give up."""
+        self._whole.discard()
+        self._file.close()
+
+
+class JsonLinesExporter:
+    """The JSON header of each message, byte for byte, a line each."""
+
+    unit = "messages"
+
+    def __init__(self, out: Path) -> None:
+        self.written = 0
+        self._whole = WholeFile(out)
+        with self._whole.writing():
+            self._file = self._whole.part.open("wb")
+
+    def take(self, entry: Entry) -> None:
+        """Write the header of a message."""
+        with self._whole.writing():
+            self._file.write(entry.frames[1])
+            self._file.write(b"\n")
+        self.written += 1
+
+    def close(self) -> None:
+        """Finish."""
+        with self._whole.writing():
+            self._file.close()
+        self._whole.finish()
+
+    def discard(self) -> None:
+        """Give up."""
+        self._whole.discard()
+        self._file.close()

@@ -1,0 +1,52 @@
+"""Sockets with the options that all of the subscriber's have, and endpoints of one publisher."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import zmq
+
+HEARTBEAT_MS: Final = 1000
+STOPPED_MS: Final = 5000
+"""The publisher gives this subscriber up after so long a silence of its process."""
+SILENT_MS: Final = 30_000
+"""This subscriber reconnects after so long a silence of the publisher. It must be longer than any
+pause between two reads: while the receive queue is full, signs of life are not read either."""
+MAX_FRAME_BYTES: Final = 1 << 30
+"""A longer frame is refused before memory is allocated for it; the connection is then cut."""
+
+_TCP: Final = re.compile(r"tcp://(?P<host>\[[^\]]*\]|[^:\[\]]+):(?P<port>\d+)")
+_HERE: Final = ("127.0.0.1", "localhost", "0.0.0.0", "*", "[::]", "[::1]")  # noqa: S104 - compared
+
+
+def new_socket(context: zmq.Context[Any], kind: int, *, mark: int) -> zmq.Socket[Any]:
+    """A socket that reconnects for ever; at most ``mark`` messages wait in it each way."""
+    sock: zmq.Socket[Any] = context.socket(kind)
+    options = {
+        zmq.RCVHWM: mark,
+        zmq.SNDHWM: max(mark, 1000),
+        zmq.LINGER: 0,
+        zmq.IPV6: 1,
+        zmq.MAXMSGSIZE: MAX_FRAME_BYTES,
+        zmq.RECONNECT_IVL: 100,
+        zmq.RECONNECT_IVL_MAX: 2000,
+        zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
+        zmq.HEARTBEAT_TIMEOUT: SILENT_MS,
+        zmq.HEARTBEAT_TTL: STOPPED_MS,
+    }
+    for option, value in options.items():
+        sock.setsockopt(option, value)
+    return sock
+
+
+def beside(data: str, endpoint: str) -> str:
+    """An endpoint that the publisher names, as it is reached from here.
+
+    A publisher that is reached through another address than it knows of is behind a tunnel or
+    listens everywhere: its other sockets are then at the address that works.
+    """
+    known, named = _TCP.fullmatch(data), _TCP.fullmatch(endpoint)
+    if known is None or named is None or named["host"] not in _HERE:
+        return endpoint
+    return f"tcp://{known['host']}:{named['port']}"

@@ -1,0 +1,174 @@
+"""Opening a journal that may have ended at any byte: cut the torn tail, set the index right."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from linescan.journal.folder import Folder
+from linescan.journal.index import Index, remove_index
+from linescan.journal.layout import FILE_HEADER_BYTES, Record, parse_file_header
+from linescan.journal.scan import Damage, read_parts, walk
+
+log = logging.getLogger(__name__)
+
+_BATCH: Final = 4096
+"""Records that are entered at once."""
+
+
+@contextlib.contextmanager
+def opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """A file's handle, closed at the end."""
+    handle = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def created_ns(handle: int, number: int) -> int:
+    """When an open segment was begun; 0 where its header is damaged."""
+    return parse_file_header(os.pread(handle, FILE_HEADER_BYTES, 0), number) or 0
+
+
+def recover(folder: Folder) -> Index | None:
+    """Cut what a crash left unfinished, and open the index or make it anew.
+
+    Returns:
+        The index, up to date; None where it cannot be had because the disk is full.
+
+    Raises:
+        OSError: the segments cannot be read or cut.
+        JournalError: a later version of linescan wrote them.
+    """
+    index = _open_fitting(folder)
+    try:
+        positions = index.positions() if index else {}
+        numbers = folder.numbers()
+        if numbers:
+            _cut_tail(folder, numbers[-1], positions.get(numbers[-1], 0))
+        if index is None:
+            remove_index(folder.index)
+            index = Index.create(folder.index)
+        catch_up(index, folder)
+    except sqlite3.Error as error:
+        log.error("%s: the journal goes on without its index: %s", folder.index, error)
+        if index is not None:
+            index.close()
+        with contextlib.suppress(OSError):
+            remove_index(folder.index)
+        return None
+    return index
+
+
+def catch_up(index: Index, folder: Folder, synced: Mapping[int, int] | None = None) -> None:
+    """Enter what lies in the segments and is not indexed, and forget segments that are gone.
+
+    Args:
+        index: the index.
+        folder: the journal.
+        synced: for segments that are being written, up to where they are on the disk. None: nobody
+            writes; what is found is synced, and the parts of the newest messages are checked.
+
+    Raises:
+        OSError: a segment cannot be read.
+        sqlite3.Error: the index cannot be written.
+    """
+    positions, numbers = index.positions(), folder.numbers()
+    if gone := sorted(set(positions) - set(numbers)):
+        index.remove(gone)
+    for number in numbers:
+        with opened(folder.segment(number)) as handle:
+            begin, end = positions.get(number, 0), os.fstat(handle).st_size
+            if synced is not None:
+                begun_meanwhile = number > max(synced, default=0)
+                end = min(end, synced.get(number, 0 if begun_meanwhile else end))
+            elif begin < end:
+                os.fdatasync(handle)  # what was not indexed may not have been on the disk either
+            if begin < end:
+                check = synced is None and number == numbers[-1]
+                _index_segment(index, handle, number, begin, end, check=check)
+
+
+def _open_fitting(folder: Folder) -> Index | None:
+    """The index, if it can be trusted: whole, and of these segments."""
+    try:
+        index = Index.open(folder.index, writable=True)
+    except sqlite3.Error as error:
+        if folder.index.exists():
+            log.warning("%s: broken, it is made anew: %s", folder.index, error)
+        return None
+    try:
+        if fits(index, folder, folder.numbers()):
+            return index
+        log.warning("%s: does not belong to these segments, it is made anew", folder.index)
+    except sqlite3.Error as error:
+        log.warning("%s: broken, it is made anew: %s", folder.index, error)
+    index.close()
+    return None
+
+
+def fits(index: Index, folder: Folder, numbers: Sequence[int]) -> bool:
+    """Whether an index belongs to these segments, and names nothing beyond their ends.
+
+    Raises:
+        sqlite3.Error: the index is broken.
+        FileNotFoundError: one of the segments is gone.
+    """
+    positions, created = index.positions(), index.created()
+    for number in set(numbers) & set(positions):
+        with opened(folder.segment(number)) as handle:
+            if os.fstat(handle).st_size < positions[number]:
+                return False
+            if created_ns(handle, number) != created[number]:
+                return False
+    return True
+
+
+def _cut_tail(folder: Folder, number: int, position: int) -> None:
+    """Cut a segment after its last whole record; one without any record and header goes."""
+    path = folder.segment(number)
+    with opened(path, os.O_RDWR) as handle:
+        size = os.fstat(handle).st_size
+        whole = position
+        for found in walk(handle, number, max(position, FILE_HEADER_BYTES), size):
+            if isinstance(found, Record) and read_parts(handle, found) is not None:
+                whole = found.end
+        if not whole and created_ns(handle, number):
+            whole = FILE_HEADER_BYTES
+        if whole < size:
+            log.warning("%s: cut %d bytes that a crash left unfinished", path, size - whole)
+            os.ftruncate(handle, whole)
+            os.fsync(handle)
+    if not whole:
+        path.unlink()
+
+
+def _index_segment(
+    index: Index, handle: int, number: int, begin: int, end: int, *, check: bool
+) -> None:
+    """Enter a segment from ``begin`` on; with ``check``, only messages whose parts are whole."""
+    created = {number: created_ns(handle, number)}
+    batch: list[Record] = []
+    for found in walk(handle, number, max(begin, FILE_HEADER_BYTES), end):
+        if isinstance(found, Damage):
+            log.error(
+                "segment %d of the journal is damaged at bytes %d to %d",
+                number,
+                found.first,
+                found.end - 1,
+            )
+            continue
+        if check and read_parts(handle, found) is None:
+            log.error("segment %d of the journal is damaged: %s", number, found.key)
+            continue
+        batch.append(found)
+        if len(batch) >= _BATCH:
+            index.add(batch, {number: found.end}, created)
+            batch.clear()
+    index.add(batch, {number: end}, created)

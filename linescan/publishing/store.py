@@ -1,0 +1,76 @@
+"""What the publisher needs of a journal; the pipeline's factory hands one in."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from linescan.protocol import Buffer, Kind
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Stream:
+    """Messages under one numbering: ``inspection`` or ``event`` of a camera in one epoch."""
+
+    epoch: str
+    camera: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message as it was published: topic, header, parts."""
+
+    seq: int
+    frames: Sequence[Buffer]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEpoch:
+    """What is kept of one start of a publisher.
+
+    Attributes:
+        epoch: its UUID.
+        started_ns: host time of its first message.
+        streams: oldest and last kept sequence number of each stream.
+    """
+
+    epoch: str
+    started_ns: int
+    streams: Mapping[Stream, tuple[int, int]]
+
+
+class Journal(Protocol):
+    """A durable store of messages.
+
+    ``append`` and ``note_missing`` are called in the publisher's thread, ``sync`` in another, all
+    others in a third. Each raises a ``LinescanError`` or an ``OSError`` where it cannot do it.
+    """
+
+    def open(self) -> None:
+        """Called once, before all others."""
+
+    def append(self, stream: Stream, seq: int, published_ns: int, frames: Sequence[Buffer]) -> None:
+        """Keep a message; nothing half-written stays where that fails."""
+
+    def note_missing(self, stream: Stream, seq: int) -> None:
+        """A message could not be kept."""
+
+    def sync(self) -> Mapping[Stream, int]:
+        """Make durable what was appended, and say up to which numbers that is."""
+
+    def epochs(self) -> Sequence[KeptEpoch]:
+        """What is kept, in order of time."""
+
+    def read(self, stream: Stream, first: int, last: int) -> Generator[Kept, None, None]:
+        """Messages of a range in order; those that are not to be had are left out."""
+
+    def acknowledge(self, name: str, stream: Stream, seq: int) -> None:
+        """A subscriber has processed all up to a number."""
+
+    def acknowledged(self, name: str) -> Mapping[Stream, int]:
+        """What a subscriber has acknowledged; empty where it is not known."""
+
+    def close(self) -> None:
+        """Sync and release; called when no other call is under way."""

@@ -1,0 +1,55 @@
+"""A subscriber that is sent anything, in a process of its own: ``python -m tests.client.fuzzed``.
+
+Arguments: mode, endpoint of the data, control and status sockets. It prints a line of JSON each
+second and with each ``end`` event: what it counted, and its memory.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+
+import psutil
+
+from linescan.client import Subscriber
+from linescan.client.connection import SubscribeTimeoutError
+
+
+def main() -> None:
+    mode, data, control, status = sys.argv[1:]
+    logging.disable()
+    process, taken, due, end = psutil.Process(), 0, 0.0, ""
+    with Subscriber(
+        data,
+        mode=mode,
+        camera="web-1",
+        follow=True,
+        timeout_s=0.1,
+        control=control,
+        status=status,
+        name="fuzzed" if mode == "complete" else None,
+        since="oldest",
+    ) as results:
+        while end != "sentinel":
+            try:
+                next(results)
+                taken += 1
+            except SubscribeTimeoutError:
+                pass
+            end = results.end.reason if results.end else ""
+            if time.monotonic() > due or end == "sentinel":
+                due = time.monotonic() + 1
+                figures = {
+                    "taken": taken,
+                    "malformed": results.malformed,
+                    "rss": process.memory_info().rss,
+                    "end": end,
+                }
+                sys.stdout.write(f"{json.dumps(figures)}\n")
+                sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Writers that are killed: each round a child appends and syncs until SIGKILL ends it.
+
+Prints a line for each round: the epoch, and the last number that was reported durable (-1: none).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from linescan.journal import Entry, JournalWriter
+from tests.journal.entries import message, put, section
+
+
+def entries(epoch: str) -> Iterator[Entry]:
+    sizes = random.Random(epoch)
+    seq = 0
+    while True:
+        yield message(seq, epoch=epoch, size=sizes.choice([10, 1000, 20_000, 200_000]))
+        seq += 1
+
+
+def write(folder: Path, epoch: str, pipe: int) -> None:
+    writer = JournalWriter(folder, section(max_gb=0.1))
+    writer.open()
+
+    def sync() -> None:
+        while True:
+            for stream, seq in writer.sync().items():
+                if stream.epoch == epoch:
+                    os.write(pipe, b"%d\n" % seq)
+
+    threading.Thread(target=sync, daemon=True).start()
+    for entry in entries(epoch):
+        put(writer, [entry])
+
+
+def main(folder: Path, rounds: int, seed: int) -> None:
+    choice = random.Random(seed)
+    for number in range(rounds):
+        reader, pipe = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reader)
+            write(folder, f"epoch-{number}", pipe)
+        os.close(pipe)
+        select.select([reader], [], [], choice.choice([0.0, 5.0, 5.0, 5.0]))
+        time.sleep(choice.random() * 0.03)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        with os.fdopen(reader, "rb") as file:
+            said = [line for line in file if line.endswith(b"\n")]
+        last = int(said[-1]) if said else -1
+        sys.stdout.write(f"epoch-{number} {last}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,54 @@
+"""Killed at any moment: what was reported durable is there, byte for byte."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from linescan.journal import JournalReader, JournalWriter
+from linescan.protocol import Kind
+from tests.journal.entries import same, section
+from tests.journal.killed import entries
+
+
+@pytest.mark.slow
+def test_what_was_durable_survives_every_kill(tmp_path: Path) -> None:
+    rounds = 200
+    command = [sys.executable, "-m", "tests.journal.killed", str(tmp_path), str(rounds), "1"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=55, check=True)
+    durable = {epoch: int(last) for epoch, last in map(str.split, run.stdout.splitlines())}
+    assert len(durable) == rounds
+    synced = [epoch for epoch, last in durable.items() if last >= 0]
+    assert len(synced) > rounds // 3
+    before = contents(tmp_path, durable)
+    writer = JournalWriter(tmp_path, section(max_gb=0.1))
+    writer.open()
+    assert contents(tmp_path, durable) == before
+    writer.close()
+    kept = [epoch for epoch in synced if epoch in before]
+    assert kept
+    assert kept == synced[-len(kept) :]  # retention took the oldest, and nothing else is missing
+
+
+def contents(folder: Path, durable: dict[str, int]) -> dict[str, list[int]]:
+    """The sequence numbers of each epoch, after comparing every message with what was written."""
+    reader, found = JournalReader(folder), {}
+    first = True
+    for epoch in reader.epochs():
+        stream = (epoch.epoch, "web-1", Kind.INSPECTION)
+        range_ = epoch.streams["web-1", Kind.INSPECTION]
+        kept = list(reader.read(*stream, 0, 2**62))
+        numbers = [entry.key.seq for entry in kept]
+        assert numbers == list(range(range_.oldest, range_.last + 1))
+        assert range_.oldest == 0 or first
+        assert range_.last >= durable[epoch.epoch]
+        written = itertools.islice(entries(epoch.epoch), range_.oldest, None)
+        assert all(map(same, kept, written))
+        found[epoch.epoch] = numbers
+        first = False
+    assert reader.damaged == 0
+    return found

@@ -1,0 +1,22 @@
+"""Messages that a publisher sends, small and quick."""
+
+from __future__ import annotations
+
+from linescan.protocol import Kind, Stamp, encode_start
+from linescan.publishing import Outgoing, Publisher
+
+FREE = "tcp://127.0.0.1:*"
+
+
+def publish(publisher: Publisher, count: int, first: int = 0, size: int = 0) -> list[list[bytes]]:
+    """Events of about so many bytes; gives them as they are published."""
+    messages = []
+    for seq in range(first, first + count):
+        stamp = Stamp("web-1", publisher.epoch, seq, 1000 + seq)
+        message = encode_start(
+            stamp, software="s", settings={"n": seq, "text": "x" * size}, settings_sha256=""
+        )
+        publisher.send(Outgoing([message], stamp=stamp, kind=Kind.EVENT))
+        messages.append([bytes(frame) for frame in message])
+    publisher.flush(10)
+    return messages

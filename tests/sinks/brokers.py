@@ -1,0 +1,104 @@
+"""Real brokers as child processes: started, killed and started again at the same port."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+START_S = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Broker:
+    """One broker; its files outlive it, so that a second start finds what the first one stored."""
+
+    name = ""
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def command(self) -> Sequence[str | Path]:
+        raise NotImplementedError
+
+    def start(self) -> Self:
+        program = shutil.which(self.name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+        assert program, f"{self.name} is not installed: apt-get install {self.name}"
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, *map(str, self.command())], stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + START_S
+        while True:
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            assert time.monotonic() < deadline, f"{self.name} does not listen"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL: it has no chance to write anything."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+class Nats(Broker):
+    """nats-server with JetStream."""
+
+    name = "nats-server"
+
+    def __init__(self, folder: Path, *, settings: str = "", jetstream: bool = True) -> None:
+        super().__init__(folder)
+        store = f'jetstream {{ store_dir: "{folder / "store"}" }}\n' if jetstream else ""
+        (folder / "nats.conf").write_text(f"{store}{settings}\n")
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def command(self) -> Sequence[str | Path]:
+        return ("-a", "127.0.0.1", "-p", str(self.port), "-c", self.folder / "nats.conf")
+
+
+class Mosquitto(Broker):
+    """mosquitto that keeps sessions and retained messages on the disk."""
+
+    name = "mosquitto"
+
+    def __init__(self, folder: Path, *, settings: str = "allow_anonymous true") -> None:
+        super().__init__(folder)
+        # Whatever waits for a connected subscriber is written to its socket at once.
+        (folder / "mosquitto.conf").write_text(
+            f"user root\nlistener {self.port} 127.0.0.1\n"
+            f"persistence true\npersistence_location {folder}/\n"
+            f"autosave_on_changes true\nautosave_interval 1\n"
+            f"max_inflight_messages 0\nmax_queued_messages 0\n{settings}\n"
+        )
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def command(self) -> Sequence[str | Path]:
+        return ("-c", self.folder / "mosquitto.conf")

@@ -1,0 +1,126 @@
+"""What a broker has, as any other client of it sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import nats
+from nats.js.api import StreamInfo
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+WAIT_S = 30.0
+
+
+def wait_until(is_so: Callable[[], bool], what: str, seconds: float = WAIT_S) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"did not come: {what}"
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One message of a stream."""
+
+    subject: str
+    headers: dict[str, str]
+    payload: bytes
+
+    @property
+    def id(self) -> str:
+        return self.headers["Nats-Msg-Id"]
+
+
+def in_stream(url: str, stream: str = "linescan", **identity: str) -> list[Stored]:
+    """All messages of a JetStream stream, in its order."""
+
+    async def read() -> list[Stored]:
+        client = await nats.connect(url, allow_reconnect=False, **identity)
+        try:
+            context = client.jetstream()
+            state = (await context.stream_info(stream)).state
+            found = []
+            for seq in range(state.first_seq, state.last_seq + 1):
+                message = await context.get_msg(stream, seq)
+                found.append(
+                    Stored(message.subject or "", dict(message.headers or {}), message.data or b"")
+                )
+            return found
+        finally:
+            await client.close()
+
+    return asyncio.run(read())
+
+
+def stream_info(url: str, stream: str = "linescan") -> StreamInfo:
+    async def read() -> StreamInfo:
+        client = await nats.connect(url, allow_reconnect=False)
+        try:
+            return await client.jetstream().stream_info(stream)
+        finally:
+            await client.close()
+
+    return asyncio.run(read())
+
+
+class Listener:
+    """An MQTT subscriber with a session that outlives connections, and brokers."""
+
+    def __init__(self, port: int, pattern: str = "#") -> None:
+        self._port = port
+        self._pattern = pattern
+        self._lock = threading.Lock()
+        self._messages: list[MQTTMessage] = []
+        self.subscribed = threading.Event()
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, client_id="listener", protocol=MQTTProtocolVersion.MQTTv5
+        )
+        self._client.reconnect_delay_set(0.05, 0.05)  # type: ignore[arg-type]
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = lambda *_: self.subscribed.set()
+        self._client.on_message = self._on_message
+
+    def __enter__(self) -> Self:
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = 3600
+        properties.ReceiveMaximum = 65535
+        self._client.connect("127.0.0.1", self._port, 60, clean_start=False, properties=properties)
+        self._client.loop_start()
+        assert self.subscribed.wait(WAIT_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(self, client: Client, *_: Any) -> None:
+        client.subscribe(self._pattern, qos=1)
+
+    def _on_message(self, _: Client, __: Any, message: MQTTMessage) -> None:
+        with self._lock:
+            self._messages.append(message)
+
+    def messages(self) -> list[MQTTMessage]:
+        with self._lock:
+            return list(self._messages)
+
+    def states(self) -> list[str]:
+        return [m.payload.decode() for m in self.messages() if m.topic.endswith("/state")]
+
+    def by_id(self) -> dict[str, list[MQTTMessage]]:
+        """All that carry an identity, by it."""
+        found = defaultdict(list)
+        for message in self.messages():
+            for name, value in getattr(message.properties, "UserProperty", ()):
+                if name == "id":
+                    found[value].append(message)
+        return found
