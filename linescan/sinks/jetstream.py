@@ -8,9 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-import nats
 from nats.aio.client import Client
-from nats.errors import AuthorizationError
 from nats.errors import Error as NatsError
 from nats.js.api import DiscardPolicy, PubAck, RetentionPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
@@ -71,21 +69,28 @@ class JetStream:
             self._was_there = True
             yield JetStreamSession(client, context, lost, self._section)
         finally:
-            # nats-py tries to send what is left before it closes: not for ever.
-            with suppress(NatsError, OSError, TimeoutError):
-                await asyncio.wait_for(client.close(), CONNECT_S)
+            await _close(client)
 
     async def _connect(self, server: str, lost: Lost) -> Client:
+        """Connect to one server.
+
+        Raises:
+            LostError: it does not answer.
+            SinkError: it refuses us, and never did otherwise.
+        """
+        errors: list[Exception] = []
+
         async def closed() -> None:
             lost.set("the connection was closed")
 
-        errors: list[Exception] = []
-
         async def failed(error: Exception) -> None:
             errors[:] = [error]
+            if "permissions violation" in str(error).lower():
+                lost.set(_words(error))  # no acknowledgement will come
 
+        client = Client()
         try:
-            return await nats.connect(
+            await client.connect(
                 server,
                 name="linescan forward",
                 # Reconnecting is the forwarder's: it sends again from the journal.
@@ -100,20 +105,17 @@ class JetStream:
                 error_cb=failed,
                 **self._identity,
             )
-        except AuthorizationError as error:
-            if self._was_there:
-                raise LostError("it refuses our user, token or credentials") from error
-            raise SinkError(
-                f"{server}: it refuses us: give the right user, token or credentials in sinks.nats"
-            ) from error
         except (NatsError, OSError, TimeoutError) as error:
-            if "authorization" in str(error).lower() and not self._was_there:
+            await _close(client)
+            # What the library raises at last may be that it has no server left to try.
+            reason = errors[0] if errors else error
+            if not self._was_there and "authorization" in f"{error} {reason}".lower():
                 raise SinkError(
                     f"{server}: it refuses us: give the right user, token or credentials in"
                     f" sinks.nats"
                 ) from error
-            # What the library raises at last is that it has no server left to try.
-            raise LostError(_words(errors[0] if errors else error)) from error
+            raise LostError(_words(reason)) from error
+        return client
 
     async def _stream(self, context: JetStreamContext) -> None:
         """Make the stream, or check the one that is there.
@@ -264,6 +266,12 @@ def _identity(section: NatsSection) -> dict[str, Any]:
     if secure or section.ca or section.cert:
         options["tls"] = tls(section, "sinks.nats")
     return options
+
+
+async def _close(client: Client) -> None:
+    """Close; the library tries to send what is left, which must not take for ever."""
+    with suppress(NatsError, OSError, TimeoutError):
+        await asyncio.wait_for(client.close(), CONNECT_S)
 
 
 def _words(error: BaseException) -> str:

@@ -13,7 +13,6 @@ class State:
         name: of the sink.
         phase: what it does now, in words.
         sent: messages that the broker has acknowledged, by what they are.
-        again: of these, those that it said it had already.
         behind: messages of the journal that are not yet forwarded.
         in_flight: messages of the journal that are sent and not yet acknowledged.
         expired: messages of the journal that were gone before they could be forwarded.
@@ -25,7 +24,6 @@ class State:
     name: str
     phase: str = "starting"
     sent: dict[str, int] = field(default_factory=dict)
-    again: int = 0
     behind: int = 0
     in_flight: int = 0
     expired: int = 0
@@ -45,10 +43,7 @@ class State:
     def line(self) -> str:
         """All of it in one line."""
         sent = ", ".join(f"{count} {word}" for word, count in sorted(self.sent.items()))
-        parts = [f"sent {sent or 'nothing yet'}"]
-        if self.again:
-            parts.append(f"{self.again} it had already")
-        parts.append(f"{self.behind} behind")
+        parts = [f"sent {sent or 'nothing yet'}", f"{self.behind} behind"]
         for count, words in (
             (self.expired, "expired"),
             (self.too_large, "too large"),

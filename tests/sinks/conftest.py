@@ -32,10 +32,10 @@ class Forward:
         self.process = process
         self._said = ""
 
-    def until(self, words: str) -> None:
-        """Wait until it has said these words."""
+    def until(self, words: str, times: int = 1) -> None:
+        """Wait until it has said these words so many times."""
         assert self.process.stderr is not None
-        while words not in self._said:
+        while self._said.count(words) < times:
             line = self.process.stderr.readline()
             assert line, f"it ended and did not say {words!r}: {self._said}"
             self._said += line

@@ -49,7 +49,7 @@ def in_stream(url: str, stream: str = "linescan", **identity: str) -> list[Store
             context = client.jetstream()
             state = (await context.stream_info(stream)).state
             found = []
-            for seq in range(state.first_seq, state.last_seq + 1):
+            for seq in range(max(1, state.first_seq), state.last_seq + 1):
                 message = await context.get_msg(stream, seq)
                 found.append(
                     Stored(message.subject or "", dict(message.headers or {}), message.data or b"")

@@ -103,6 +103,23 @@ def test_a_password_that_is_wrong_is_one_sentence(
         assert len(in_stream(server.url, user="me", password="right")) == 1
 
 
+def test_subjects_that_are_not_allowed_are_named(
+    line: Line, forward: Start, tmp_path: Path
+) -> None:
+    users = (
+        "authorization { users: [{user: me, password: pw,"
+        ' permissions: {publish: {deny: "linescan.1.>"}}}] }'
+    )
+    with Nats(tmp_path / "nats", settings=users) as server:
+        sink = {"servers": [server.url], "user": "me", "password_env": "P"}
+        process = forward({"nats": sink}, env={"P": "pw"})
+        process.until("permissions violation for publish to")
+        code, errors = process.signal(signal.SIGTERM)
+        assert code == 0, errors
+        assert "sent nothing yet" in errors
+        assert in_stream(server.url, user="me", password="pw") == []
+
+
 def test_a_token_comes_from_a_file(line: Line, forward: Start, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(f"{SECRET}\n")
     with Nats(tmp_path / "nats", settings=f"authorization {{ token: {SECRET} }}") as server:
