@@ -6,7 +6,6 @@ It lasts ``LINESCAN_LONG`` minutes (a quarter of one where that is not set): ``m
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -18,8 +17,8 @@ import psutil
 import pytest
 
 from tests.cli.conftest import Result, Start
+from tests.lengths import MINUTES
 
-MINUTES = float(os.environ.get("LINESCAN_LONG", "0.25"))
 SETTLED_S = 3.0
 """Time after the first results until all buffers have been used once."""
 STOPPED = 4

@@ -25,9 +25,9 @@ from linescan.journal import JournalReader
 from linescan.protocol.control import KEPT
 from tests.client.journalled import Journalled, Order, journalled
 from tests.client.taker import Taken, digest, lives, start
+from tests.lengths import MINUTES
 from tests.publishing.asking import asking
 
-MINUTES = float(os.environ.get("LINESCAN_LONG", "0.25"))
 EACH_S = 0.0015
 INSPECTIONS = int(os.environ.get("LINESCAN_INSPECTIONS", MINUTES * 60 * 300))
 KILLS = int(os.environ.get("LINESCAN_KILLS", max(5, MINUTES * 40)))

@@ -29,13 +29,13 @@ from linescan.errors import ProtocolError
 from linescan.protocol import Kind, decode, decode_welcome, topic
 from linescan.protocol.control import status_topic
 from tests.client.journalled import Order, journalled
+from tests.lengths import MINUTES
 from tests.protocol.fuzz import Mutator
 from tests.protocol.vectors import DATA, VECTORS, Loaded, load
 from tests.publishing.asking import Asking, asking
 
 log = logging.getLogger(__name__)
 
-MINUTES = float(os.environ.get("LINESCAN_LONG", "0.25"))
 COUNT = int(os.environ.get("LINESCAN_FUZZ", MINUTES * 40_000))
 SETTLED = 0.3
 """Share of a campaign after which memory may not grow any more."""

@@ -26,10 +26,13 @@ from linescan.pipeline.keeping import Keeping
 from linescan.protocol import EndEvent, Kind, Stamp, StartEvent, decode, encode
 from linescan.publishing import Outgoing, Publisher
 from tests.journal.small_disk import files_of
+from tests.lengths import scaled
 from tests.pipeline.killed_publisher import FREE, section
 from tests.protocol.samples import inspection
 from tests.publishing.asking import Asking, asking
 from tests.publishing.sending import publish
+
+MANY = scaled(200, least=40)
 
 
 @contextlib.contextmanager
@@ -223,7 +226,7 @@ def kill_one(folder: Path, choice: random.Random) -> tuple[str, int, dict[int, l
 
 
 @pytest.mark.parametrize(
-    "rounds", [5, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+    "rounds", [5, pytest.param(MANY, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
 )
 def test_what_was_reported_durable_is_there_after_a_kill(tmp_path: Path, rounds: int) -> None:
     choice = random.Random(5)

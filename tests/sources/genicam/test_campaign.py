@@ -20,8 +20,10 @@ from linescan.simulation.virtual_camera import (
     FaultKind,
     FaultPlan,
 )
+from tests.lengths import scaled
 from tests.sources.genicam.virtual import HEIGHT, Rig
 
+MANY = scaled(100, least=20)
 MakeRig = Callable[..., Rig]
 FLAT_MB = 8
 """Growth of the parent's own memory that counts as none: the interpreter's own caches."""
@@ -145,8 +147,8 @@ ACTS = (FaultKind.REVERSAL, FaultKind.OVER_TRIGGER)
     [
         ("kill", 3),
         ("lost", 3),
-        pytest.param("kill", 100, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
-        pytest.param("lost", 100, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
+        pytest.param("kill", MANY, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
+        pytest.param("lost", MANY, marks=[pytest.mark.long, pytest.mark.timeout(1200)]),
     ],
 )
 def test_it_recovers_each_time_and_leaves_nothing_behind(
