@@ -78,7 +78,11 @@ def _halves(path: Path) -> tuple[bytes, bytes | None]:
     if "public" not in found:
         raise KeyFileError(f"{path}: no key file: make one with linescan keys new")
     secret = found.get("secret")
-    if secret is not None and zmq.curve_public(secret) != found["public"]:
+    try:
+        belong = secret is None or zmq.curve_public(secret) == found["public"]
+    except zmq.ZMQError:  # 40 characters that stand for more than 32 bytes
+        raise KeyFileError(f"{path}: its secret key is damaged: make new ones") from None
+    if not belong:
         raise KeyFileError(
             f"{path}: its public and secret key do not belong together: make new ones with linescan"
             " keys new"

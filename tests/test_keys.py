@@ -106,6 +106,7 @@ def test_damaged_keys_are_named_without_being_shown(tmp_path: Path) -> None:
     secret = pair.secret.decode()
     for damaged, reason in (
         (whole.replace(secret, secret[:-1]), "its secret key is damaged"),
+        (whole.replace(secret, "#" * 40), "its secret key is damaged"),  # more than 32 bytes
         (whole.replace(secret, other.secret.decode()), "do not belong together"),
     ):
         path.write_text(damaged)

@@ -9,6 +9,7 @@ Needs numpy and pyzmq alone.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from types import TracebackType
@@ -175,6 +176,7 @@ class Subscriber(Tally):
         from zmq.asyncio import Poller
 
         deadline = self._deadline()
+        await asyncio.sleep(0)  # others get their turn while messages wait, too
         while True:
             message = self._step()
             if message is not None:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -134,6 +133,8 @@ def _noisy(rows: int, columns: int) -> npt.NDArray[np.uint8]:
 
 
 def _web(rows: int, columns: int) -> npt.NDArray[np.uint8]:
+    import cv2  # reading cards and choosing models does without
+
     def make(rows: int, columns: int) -> npt.NDArray[np.uint8]:
         scene = preset("mixed", seed=5, width=max(columns, RELIEF))
         web = SimulatedWeb(scene).lines(0, max(rows, RELIEF)).pixels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import threading
 from collections.abc import Mapping
@@ -104,7 +105,10 @@ class Acknowledgements:
                     f"{self._folder}: {MOST_NAMES} names have acknowledged already: delete the"
                     f" files of those that never come again"
                 )
-            part.write_bytes(json.dumps(data, indent=1).encode())
+            with part.open("wb") as file:
+                file.write(json.dumps(data, indent=1).encode())
+                file.flush()
+                os.fsync(file.fileno())  # after a loss of power, an empty file would stand there
             part.replace(path)
         except OSError as error:
             part.unlink(missing_ok=True)

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_OPEN: Final = 4
-"""Segments that wait for a sync; beyond, appending waits for it."""
+MOST_OPEN: Final = 16
+"""Segments that wait for a sync; beyond, nothing is appended: who publishes must not wait."""
 MOST_PENDING: Final = 65536
-"""Messages that wait for a sync; beyond, appending waits for it."""
+"""Messages that wait for a sync; beyond, nothing is appended."""
 PRUNE_S: Final = 10.0
 
 
@@ -86,18 +86,17 @@ class JournalWriter:
         """Write one message; ``sync`` makes it durable.
 
         Raises:
-            JournalError: the disk is full or broken, or the message is there already. Nothing of it
-                stays; ``note_missing`` keeps account of it.
+            JournalError: the disk is full or broken, too much waits for ``sync``, or the message is
+                there already. Nothing of it stays; ``note_missing`` keeps account of it.
         """
         parts = prepare(frames)
-        if len(self._segments) > MOST_OPEN or self._pending() > MOST_PENDING:
-            self.sync()
         with self._lock:
             self._check_open()
             last = self._last.get(key.stream, -1)
             if key.seq <= last:
                 raise JournalError(f"{self._folder.path}: {key} comes after {last}")
             size = sum(view.nbytes for view, _ in parts)
+            self._check_sync(key, size)
             with self._noting_failure(key, size):
                 self._write_missing()
                 self._put(key, published_ns, parts)
@@ -296,6 +295,16 @@ class JournalWriter:
 
     def _pending(self) -> int:
         return sum(len(segment.pending) for segment in self._segments)
+
+    def _check_sync(self, key: Key, size: int) -> None:
+        if len(self._segments) <= MOST_OPEN and self._pending() <= MOST_PENDING:
+            return
+        problem = JournalError(
+            f"{self._folder.path}: the disk does not keep up with what is written: messages are"
+            " left out of the journal until it does; use a faster disk, or publish less"
+        )
+        self._alarm.raise_(key.stream, size, str(problem))
+        raise problem
 
     def _check_open(self) -> None:
         if self._handle is None:

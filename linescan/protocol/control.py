@@ -12,6 +12,7 @@ KEPT: Final = (Kind.INSPECTION, Kind.EVENT)
 """Kinds that the journal keeps; all others are derived from these."""
 MAX_REQUEST_BYTES: Final = 64 << 10
 MAX_ID: Final = 64
+MAX_EPOCH: Final = 64
 """Longest ``id`` of a request, in characters."""
 MAX_CREDIT: Final = 16
 """Most messages of a replay on their way to one subscriber."""

@@ -80,7 +80,11 @@ class Gate:
         with contextlib.suppress(zmq.ContextTerminated):
             while True:
                 request = door.recv_multipart()
-                name = self._admit(request)
+                try:
+                    name = self._admit(request)
+                except Exception:  # one that cannot be judged must not lock out all others
+                    log.exception("a client's key cannot be checked: refused")
+                    name = ""
                 id_ = request[1] if len(request) > 1 else b""
                 code, text = (b"200", b"OK") if name else (b"400", b"key not allowed")
                 door.send_multipart([b"1.0", id_, code, text, name.encode(), b""])

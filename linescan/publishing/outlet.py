@@ -101,7 +101,8 @@ class Outlet:
         if not self._has_room(size):
             return False
         # Only a frame tells when libzmq has let go of it: send_multipart tracks just the last one.
-        parts = [zmq.Frame(part, track=True) for part in message]
+        # Small ones too: pyzmq would copy them, and count the copies as let go of at once.
+        parts = [zmq.Frame(part, track=True, copy=False) for part in message]
         for part in parts[:-1]:
             self.socket.send(part, zmq.SNDMORE, copy=False)
         self.socket.send(parts[-1], copy=False)

@@ -259,8 +259,8 @@ class Replays:
                 if kept is None:
                     return partial(self._arrived, replay, batch, finished=True)
                 batch.append(kept)
-        except (LinescanError, OSError) as error:
-            log.error("a replay cannot be read: %s", error)
+        except Exception as error:  # whatever it is, the replay must not keep its place for ever
+            log.error("a replay cannot be read: %s", error, exc_info=not _is_known(error))
             return partial(self._arrived, replay, batch, refusal=("journal_failed", str(error)))
         return partial(self._arrived, replay, batch)
 
@@ -291,6 +291,10 @@ def _key(replay: Replay) -> tuple[bytes, str]:
 
 def _waits(replay: Replay) -> bool:
     return not replay.credit and not replay.reading
+
+
+def _is_known(error: Exception) -> bool:
+    return isinstance(error, (LinescanError, OSError))
 
 
 def _size(kept: Kept) -> int:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from linescan.errors import ProtocolError
 from linescan.protocol import Kind
-from linescan.protocol.control import KEPT, MAX_ID, MAX_REQUEST_BYTES
+from linescan.protocol.control import KEPT, MAX_EPOCH, MAX_ID, MAX_REQUEST_BYTES
 from linescan.protocol.fields import Fields, load_json
-from linescan.protocol.topics import SCHEMA, VERSION
+from linescan.protocol.topics import SCHEMA, VERSION, check_camera
 from linescan.publishing.store import Stream
 
 REQUEST_NAME: Final = 32
@@ -118,4 +118,7 @@ def stream_of(fields: Fields) -> Stream:
     Raises:
         ProtocolError: one is missing or wrong.
     """
-    return Stream(fields.text("epoch"), fields.text("camera"), kind_of(fields))
+    epoch = fields.text("epoch")
+    if len(epoch) > MAX_EPOCH:
+        raise fields.fail("epoch", f"a string of at most {MAX_EPOCH} characters")
+    return Stream(epoch, check_camera(fields.text("camera")), kind_of(fields))

@@ -95,7 +95,7 @@ class Router:
         Returns:
             What became of it, and what tells when ZeroMQ has let go of the frames.
         """
-        tracked = [zmq.Frame(frame, track=True) for frame in frames]
+        tracked = [zmq.Frame(frame, track=True, copy=False) for frame in frames]
         parts: list[bytes | zmq.Frame] = [*envelope, *tracked]
         try:
             for part in parts[:-1]:

@@ -221,6 +221,33 @@ def test_a_publisher_that_greets_nobody_has_no_journal(raw: Raw) -> None:
         assert results.expired == 1
 
 
+def test_the_event_loop_goes_on_while_messages_wait(line: Journalled) -> None:
+    line.tell("frame 40", "end")
+
+    async def turns() -> int:
+        count = 0
+
+        async def tick() -> None:
+            nonlocal count
+            while True:
+                await asyncio.sleep(0)
+                count += 1
+
+        with complete(line, INSPECTIONS) as results:
+            assert next(results).seq == 0
+            time.sleep(0.5)  # now the others wait
+            ticking = asyncio.create_task(tick())
+            async for received in results:
+                if received.seq < 5:
+                    count = 0
+                if received.seq == 9:
+                    break
+            ticking.cancel()
+        return count
+
+    assert asyncio.run(turns()) >= 5
+
+
 def test_it_can_be_awaited(line: Journalled) -> None:
     line.tell("frame 20", "end")
 

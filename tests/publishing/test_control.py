@@ -60,6 +60,13 @@ def test_describe(publisher: Publisher, ask: Asking) -> None:
     assert reply["limits"]["credit"] == 16
 
 
+@pytest.mark.parametrize("wrong", [{"camera": "c" * 64}, {"camera": "../x"}, {"epoch": "e" * 65}])
+def test_names_that_cannot_be_are_not_kept(ask: Asking, wrong: dict[str, str]) -> None:
+    """They would stand in each status message."""
+    asked = {"name": "qc", "camera": "web-1", "kind": "event", "epoch": "e", "seq": 1, **wrong}
+    assert ask.refused("ack", **asked) == "bad_request"
+
+
 def test_latest(publisher: Publisher, ask: Asking) -> None:
     assert ask.refused("latest", camera="web-1", kind="event") == "nothing_yet"
     messages = publish(publisher, 3)
