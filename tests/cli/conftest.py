@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import pytest
 from linescan.config import SimulatedSource
 from linescan.recording import HeightEncoding
 from linescan.sources.simulated import record_simulated
+from tests.ports import free_port
 
 Start = Callable[..., "subprocess.Popen[str]"]
 TIMEOUT_S = 50
@@ -34,9 +34,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def endpoint() -> str:
     """A free endpoint on this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    return f"tcp://127.0.0.1:{free_port(3)}"
 
 
 @pytest.fixture

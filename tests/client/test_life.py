@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from linescan.protocol import (
 from linescan.publishing import Publish
 from tests.client.helpers import Raw, Reading, end_message, message, publish, seqs, subscribe
 from tests.client.sources import source
+from tests.ports import free_port
 
 
 def test_learns_the_camera_from_the_greeting() -> None:
@@ -207,9 +207,7 @@ assert not any(name.startswith(("linescan.config", "linescan.stages")) for name 
 
 
 def test_start_is_kept() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        endpoint = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    endpoint = f"tcp://127.0.0.1:{free_port(3)}"
     section = PublishSection(data=endpoint, wait_for_subscribers=1)
     with Subscriber(endpoint, camera="web-1", timeout_s=10) as results:
         reading = Reading(results)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.docs.pages import ROOT, Block, blocks
+from tests.ports import free_port
 
 SECOND_TERMINAL = "# in a second terminal"
 TIMEOUT_S = 55
@@ -54,7 +54,7 @@ class Started:
 
 def play(page: Path, folder: Path) -> None:
     """Run all blocks of a page in ``folder``; an AssertionError says which one failed and how."""
-    port = _free_port()
+    port = free_port(3)
     environment = _environment(folder, port)
     beside: list[Started] = []
     with _ended(beside):
@@ -161,9 +161,3 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "COLUMNS": "200",
         "LINESCAN_MODELS": str(folder / "models"),
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

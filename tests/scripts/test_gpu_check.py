@@ -75,6 +75,7 @@ def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_the_dry_run_goes_the_whole_path(tmp_path: Path) -> None:
     """From another folder, at a small size: one table, results kept, exit code 0."""
     arguments = ("--dry-run", "--size", "70", "--rounds", "1", "--keep", "kept")

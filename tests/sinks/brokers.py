@@ -11,13 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.ports import free_port
+
 START_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Broker:

@@ -93,6 +93,8 @@ class Line:
 
     def _append(self, kind: Kind, stamp: Stamp, frames: list[Buffer] | None) -> None:
         assert frames is not None
+        if len(self.writer._segments) > 4:  # as the publisher does all the time
+            self.writer.sync()
         entry = Entry(Key(stamp.epoch, stamp.camera, kind, stamp.seq), stamp.published_ns, frames)
         self.writer.append(entry.key, entry.published_ns, entry.frames)
         self.entries.append(entry)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from linescan.config import Config
-from tests.sinks.brokers import Mosquitto, Nats, free_port
+from tests.ports import free_port
+from tests.sinks.brokers import Mosquitto, Nats
 from tests.sinks.conftest import Start
 from tests.sinks.line import Line
 from tests.sinks.stored import Listener, in_stream, wait_until
