@@ -8,8 +8,8 @@ from typing import Any, Final
 import zmq
 
 from linescan.client.replies import Reply, decode_reply, encode_request
-from linescan.client.sockets import new_socket
-from linescan.errors import ProtocolError, SubscribeError
+from linescan.client.sockets import connect, new_socket
+from linescan.errors import ProtocolError
 from linescan.protocol import Buffer
 from linescan.protocol.control import MAX_CREDIT
 
@@ -56,14 +56,7 @@ class Control:
         """
         self.close()
         sock = new_socket(self._context, zmq.DEALER, mark=4 * MAX_CREDIT)
-        try:
-            sock.connect(endpoint)
-        except zmq.ZMQError as error:
-            sock.close(linger=0)
-            raise SubscribeError(
-                f"cannot reach the control socket {endpoint!r}: it is no endpoint"
-                f" ({error.strerror}); write the publisher's, for example tcp://127.0.0.1:5561"
-            ) from None
+        connect(sock, endpoint, to="reach the control socket", example="tcp://127.0.0.1:5561")
         self.endpoint, self._socket = endpoint, sock
         self.generation += 1
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import zmq
 
+from linescan.errors import SubscribeError
+
 HEARTBEAT_MS: Final = 1000
 STOPPED_MS: Final = 5000
 """The publisher gives this subscriber up after so long a silence of its process."""
@@ -38,6 +40,28 @@ def new_socket(context: zmq.Context[Any], kind: int, *, mark: int) -> zmq.Socket
     for option, value in options.items():
         sock.setsockopt(option, value)
     return sock
+
+
+def connect(sock: zmq.Socket[Any], endpoint: str, *, to: str, example: str) -> None:
+    """Connect; a socket that cannot is closed.
+
+    Args:
+        sock: new.
+        endpoint: where to.
+        to: what fails otherwise, for the error.
+        example: an endpoint as it should be, for the error.
+
+    Raises:
+        SubscribeError: it is no endpoint.
+    """
+    try:
+        sock.connect(endpoint)
+    except zmq.ZMQError as error:
+        sock.close(linger=0)
+        raise SubscribeError(
+            f"cannot {to} {endpoint!r}: it is no endpoint ({error.strerror}); write the"
+            f" publisher's, for example {example}"
+        ) from None
 
 
 def beside(data: str, endpoint: str) -> str:

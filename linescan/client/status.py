@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import zmq
 
-from linescan.client.sockets import new_socket
-from linescan.errors import SubscribeError
+from linescan.client.sockets import connect, new_socket
 from linescan.protocol import Buffer
 from linescan.protocol.control import status_topic
 from linescan.protocol.topics import ROOT
@@ -60,12 +59,5 @@ class StatusSocket:
         self.close()
         sock = new_socket(self._context, zmq.SUB, mark=MARK)
         sock.subscribe(self._topic)
-        try:
-            sock.connect(endpoint)
-        except zmq.ZMQError as error:
-            sock.close(linger=0)
-            raise SubscribeError(
-                f"cannot watch the status socket {endpoint!r}: it is no endpoint"
-                f" ({error.strerror}); write the publisher's, for example tcp://127.0.0.1:5562"
-            ) from None
+        connect(sock, endpoint, to="watch the status socket", example="tcp://127.0.0.1:5562")
         self.socket, self._endpoint = sock, endpoint

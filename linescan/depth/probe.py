@@ -11,16 +11,17 @@ Image = npt.NDArray[np.uint8]
 
 MAX_SIDE = 1024
 """Most rows and columns that are computed: a larger picture has its pixels repeated."""
+GRAIN = 0.02
+"""Standard deviation of a picture's noise, as a share of full scale."""
 
 
-def probe_image(rows: int, columns: int, *, grain: float = 0.02) -> Image:
+def probe_image(rows: int, columns: int) -> Image:
     """A shaded surface with bumps, a groove, uneven light and grain, (rows, columns) uint8.
 
     Lambertian shading of an analytic height field, lit along the columns; the same on every run.
-    ``grain`` is the standard deviation of its noise, as a share of full scale. Beyond ``MAX_SIDE``
-    pixels are repeated, so that memory beside the picture itself is bounded.
+    Beyond ``MAX_SIDE`` pixels are repeated, so that memory beside the picture itself is bounded.
     """
-    return enlarged(lambda r, c: _surface(r, c, grain), rows, columns)
+    return enlarged(_surface, rows, columns)
 
 
 def enlarged(make: Callable[[int, int], Image], rows: int, columns: int) -> Image:
@@ -34,7 +35,7 @@ def enlarged(make: Callable[[int, int], Image], rows: int, columns: int) -> Imag
     return np.ascontiguousarray(image)
 
 
-def _surface(rows: int, columns: int, grain: float) -> Image:
+def _surface(rows: int, columns: int) -> Image:
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float64)
     y, x = y / rows, x / columns
     height = np.zeros_like(x)
@@ -46,5 +47,5 @@ def _surface(rows: int, columns: int, grain: float) -> Image:
     slope = np.gradient(height, 1.0 / max(rows, 1), axis=0)
     light = 0.55 + 0.25 * x - 0.3 * slope
     light += 0.03 * np.sin(40 * x) * np.sin(33 * y)
-    light += np.random.default_rng(7).normal(0.0, grain, light.shape)
+    light += np.random.default_rng(7).normal(0.0, GRAIN, light.shape)
     return np.asarray(np.clip(np.rint(light * 255), 0, 255), np.uint8)

@@ -245,7 +245,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
             with closing(connection.execute("PRAGMA journal_mode = WAL")) as cursor:
                 cursor.fetchall()
             connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA query_only = ?".replace("?", str(int(mode == "ro"))))
+        connection.execute(f"PRAGMA query_only = {mode == 'ro':d}")  # takes no parameters
     except BaseException:
         connection.close()
         raise

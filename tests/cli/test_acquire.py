@@ -17,15 +17,13 @@ import pytest
 
 from linescan import Subscriber
 from linescan.protocol import ImageMessage, InspectionMessage, LossEvent
-from linescan.simulation.virtual_camera import build_producer, compiler
+from linescan.simulation.virtual_camera import build_producer
 from tests.cli.conftest import ON_CPU, Result, Start
+from tests.compilers import needs_compiler
 
 Run = Callable[..., Result]
 ROOT = Path(__file__).parents[2]
 VIKY = next(Path(str(genicam.__file__)).parent.rglob("*.cti"))
-needs_compiler = pytest.mark.skipif(
-    compiler() is None, reason="the virtual camera needs a C compiler"
-)
 FRAMES = """
 frame: {lines: 256, overlap: 32, last: drop}
 depth: {enabled: false}

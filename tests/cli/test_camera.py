@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from linescan.cli import app
-from linescan.simulation.virtual_camera import compiler
+from tests.compilers import needs_compiler
 
 PRODUCER = next(Path(str(genicam.__file__)).parent.rglob("*.cti"))
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +77,7 @@ def test_what_cannot_be_done_is_one_sentence(arguments: tuple[object, ...], said
     assert "Traceback" not in text
 
 
-@pytest.mark.skipif(compiler() is None, reason="the virtual camera needs a C compiler")
+@needs_compiler
 def test_the_virtual_camera_is_a_camera_like_any_other(tmp_path: Path) -> None:
     file = tmp_path / "virtual.yaml"
     file.write_text(

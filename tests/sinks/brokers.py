@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -16,7 +17,7 @@ from tests.ports import free_port
 START_S = 20.0
 
 
-class Broker:
+class Broker(ABC):
     """One broker; its files outlive it, so that a second start finds what the first one stored."""
 
     name = ""
@@ -27,8 +28,8 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
-    def command(self) -> Sequence[str | Path]:
-        raise NotImplementedError
+    @abstractmethod
+    def command(self) -> Sequence[str | Path]: ...
 
     def start(self) -> Self:
         program = shutil.which(self.name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")

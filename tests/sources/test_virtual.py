@@ -13,17 +13,14 @@ import pytest
 from linescan.config import GenicamSource, RecordingSource, load
 from linescan.errors import SourceError
 from linescan.records import Cause, LineBlock
-from linescan.simulation.virtual_camera import ENVIRONMENT, NAME, build_producer, compiler
+from linescan.simulation.virtual_camera import ENVIRONMENT, NAME, build_producer
 from linescan.sources.factory import open_source
 from linescan.sources.virtual import VirtualCamera, make_world
+from tests.compilers import needs_compiler
 from tests.sources.helpers import Played
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ROOT / "sim_data" / "parts"
-
-needs_compiler = pytest.mark.skipif(
-    compiler() is None, reason="the virtual camera needs a C compiler"
-)
 
 
 def section(tmp_path: Path, **settings: Any) -> GenicamSource:

@@ -13,7 +13,7 @@ import pytest
 from linescan.config import parse
 from linescan.pipeline.factory import build_pipeline
 from linescan.records import Frame, Inspection, Loss
-from linescan.simulation.virtual_camera import compiler
+from tests.compilers import needs_compiler
 
 ROOT = Path(__file__).resolve().parents[3]
 VIKY = next(Path(str(genicam.__file__)).parent.rglob("*.cti"))
@@ -51,7 +51,7 @@ def test_any_producer_gives_frames() -> None:
     assert all(frame.pixels.shape == (256, 320) for frame in given)
 
 
-@pytest.mark.skipif(compiler() is None, reason="the virtual camera needs a C compiler")
+@needs_compiler
 def test_a_recording_gives_the_same_frames_by_replay_and_by_camera() -> None:
     replayed, _, _ = frames("source: {type: recording, path: sim_data/parts}", 2000)
     camera = (
@@ -68,7 +68,7 @@ def test_a_recording_gives_the_same_frames_by_replay_and_by_camera() -> None:
         assert np.array_equal(one.pixels, other.pixels)
 
 
-@pytest.mark.skipif(compiler() is None, reason="the virtual camera needs a C compiler")
+@needs_compiler
 def test_a_consumer_that_stands_still_costs_lines_but_no_account() -> None:
     camera = (
         "source: {type: genicam, producer: build/linescan-virtual.cti, block_lines: 50, "
@@ -84,7 +84,7 @@ def test_a_consumer_that_stands_still_costs_lines_but_no_account() -> None:
     assert causes <= {"ring_overflow", "under_run", "camera_gap", "partial_frame"}, "no reconnect"
 
 
-@pytest.mark.skipif(compiler() is None, reason="the virtual camera needs a C compiler")
+@needs_compiler
 @pytest.mark.parametrize("encoder", ["ends", "lines"])
 def test_rows_as_long_as_lines_are_the_lines_themselves(encoder: str) -> None:
     camera = (
