@@ -142,7 +142,7 @@ def test_a_pace_and_a_duration_are_kept(linescan: Run, recording: Path, tmp_path
     assert result.code == 0
     captured = ledger(summary)["captured"]
     assert isinstance(captured, int)
-    assert 1000 <= captured <= 8000
+    assert 200 <= captured <= 40_000
 
 
 def test_frames_of_a_folder_of_images_are_accounted_for(linescan: Run, tmp_path: Path) -> None:
