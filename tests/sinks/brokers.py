@@ -14,7 +14,7 @@ from typing import Self
 
 from tests.ports import free_port
 
-START_S = 20.0
+START_S = 60.0
 
 
 class Broker(ABC):

@@ -6,15 +6,27 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.sinks.line import Line
+from tests.sinks.waiting import WAIT_S, wait_until
 
-TIMEOUT_S = 50.0
+FOLDER = Path(__file__).parent
+TEST_S = 400
+"""Processes of several kinds start and end in one test: a loaded machine may take its time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each wait has a limit of its own; that of the whole test is only for what hangs."""
+    for item in items:
+        if FOLDER in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_S))
 
 
 @pytest.fixture
@@ -26,48 +38,63 @@ def line(tmp_path: Path) -> Iterator[Line]:
 
 
 class Forward:
-    """``linescan forward`` as users run it."""
+    """``linescan forward`` as users run it; what it says is read all the time."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self._said = ""
+        self.said = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def until(self, words: str, times: int = 1) -> None:
         """Wait until it has said these words so many times."""
-        assert self.process.stderr is not None
-        while self._said.count(words) < times:
-            line = self.process.stderr.readline()
-            assert line, f"it ended and did not say {words!r}: {self._said}"
-            self._said += line
+        wait_until(
+            lambda: self.said.count(words) >= times or not self._reader.is_alive(), repr(words)
+        )
+        assert self.said.count(words) >= times, f"it ended, and did not say {words!r}: {self.said}"
+
+    @contextmanager
+    def says_again(self, *words: str) -> Iterator[None]:
+        """Wait, after what is done meanwhile, until it has said each of these once more."""
+        before = {each: self.said.count(each) for each in words}
+        yield
+        for each, count in before.items():
+            self.until(each, count + 1)
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; exit code and standard error."""
-        _, rest = self.process.communicate(timeout=TIMEOUT_S)
-        errors = self._said + rest
-        assert "Traceback" not in errors, errors
-        return self.process.returncode, errors
+        code = self.process.wait(WAIT_S)
+        self._reader.join(WAIT_S)
+        assert "Traceback" not in self.said, self.said
+        return code, self.said
 
     def signal(self, number: int) -> tuple[int, str]:
         """Send a signal and wait for its end."""
         self.process.send_signal(number)
         return self.end()
 
+    def close(self) -> None:
+        """Kill it if it still runs."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.said += line
+
 
 Start = Callable[..., Forward]
 
 
 @pytest.fixture
-def forward(tmp_path: Path) -> Iterator[Start]:
-    """Starts ``linescan forward`` with these sinks; what still runs at the end is killed."""
-    running: list[subprocess.Popen[str]] = []
-    config = tmp_path / "line.yaml"
+def configure(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a configuration with these sinks."""
 
-    def start(
-        sinks: Mapping[str, Any],
-        *options: str,
-        env: Mapping[str, str] | None = None,
-        journal: Mapping[str, Any] | None = None,
-    ) -> Forward:
+    def write(sinks: Mapping[str, Any], journal: Mapping[str, Any] | None = None) -> Path:
         settings = {
             "source": {"type": "simulated"},
             "journal": {
@@ -78,18 +105,30 @@ def forward(tmp_path: Path) -> Iterator[Start]:
             },
             "sinks": sinks,
         }
+        config = tmp_path / "line.yaml"
         config.write_text(json.dumps(settings))  # JSON is YAML
+        return config
+
+    return write
+
+
+@pytest.fixture
+def forward(configure: Callable[..., Path]) -> Iterator[Start]:
+    """Starts ``linescan forward`` with these sinks; what still runs at the end is killed."""
+    running: list[Forward] = []
+
+    def start(
+        sinks: Mapping[str, Any], *options: str, env: Mapping[str, str] | None = None
+    ) -> Forward:
         process = subprocess.Popen(
-            [sys.executable, "-m", "linescan", "forward", str(config), *options],
+            [sys.executable, "-m", "linescan", "forward", str(configure(sinks)), *options],
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "COLUMNS": "200", **(env or {})},
         )
-        running.append(process)
-        return Forward(process)
+        running.append(Forward(process))
+        return running[-1]
 
     yield start
     for process in running:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        process.close()

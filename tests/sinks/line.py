@@ -12,6 +12,7 @@ from linescan.protocol import Buffer, Kind, Stamp, encode, encode_end, encode_lo
 from linescan.records import Cause, Loss
 from tests.journal.entries import section
 from tests.protocol.samples import inspection
+from tests.sinks.waiting import wait_until
 
 TOTALS = {
     "captured": 0, "published": 0, "lost": {}, "unaccounted": 0, "phantom": 0, "estimated": 0,
@@ -118,6 +119,11 @@ class Running:
         self._thread.join()
         self._line.end()
         self._line.sync()
+
+    def wait_for_more(self, count: int) -> None:
+        """Until so many messages more have been written."""
+        wanted = len(self._line.entries) + count
+        wait_until(lambda: len(self._line.entries) >= wanted, f"{count} messages more")
 
     def _write(self) -> None:
         count = 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,14 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-WAIT_S = 30.0
-
-
-def wait_until(is_so: Callable[[], bool], what: str, seconds: float = WAIT_S) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"did not come: {what}"
-        time.sleep(0.02)
+from tests.sinks.waiting import WAIT_S
 
 
 @dataclass(frozen=True)
@@ -101,6 +94,13 @@ class Listener:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    @contextmanager
+    def comes_again(self) -> Iterator[None]:
+        """Wait, after what is done meanwhile, until it is connected and subscribed anew."""
+        self.subscribed.clear()
+        yield
+        assert self.subscribed.wait(WAIT_S)
 
     def _on_connect(self, client: Client, *_: Any) -> None:
         client.subscribe(self._pattern, qos=1)
