@@ -85,8 +85,12 @@ class NatsSection(BrokerSection):
     false somebody else makes it: only its subjects and ``duplicate_window_s`` must do."""
     duplicate_window_s: float = Field(default=120.0, ge=1.0, le=LONGEST_S)
     """For so many seconds the server knows a message again and drops a second copy."""
+    resend_s: float = Field(default=0.0, ge=0.0, le=LONGEST_S)
+    """On each new connection, send again what was acknowledged within so many seconds before: a
+    server may lose that in a power cut, up to its ``sync_interval``. Shorter than
+    ``duplicate_window_s``."""
     storage: Literal["file", "memory"] = "file"
-    """Where the server keeps the stream."""
+    """Where the server keeps the stream; in memory, its end is the end of the stream."""
     replicas: int = Field(default=1, ge=1, le=5)
     """Servers of the cluster that hold a copy."""
     max_age_h: float = Field(default=0.0, ge=0.0, le=1e6)
@@ -102,6 +106,8 @@ class NatsSection(BrokerSection):
             raise ValueError("give one of user, token_env, token_file and credentials")
         if 0 < self.max_age_h * 3600 < self.duplicate_window_s:
             raise ValueError("max_age_h must not be shorter than duplicate_window_s")
+        if self.resend_s >= self.duplicate_window_s:
+            raise ValueError("resend_s must be shorter than duplicate_window_s")
         return self
 
 
@@ -118,6 +124,10 @@ class MqttSection(BrokerSection):
     """What is forwarded; arrays are not for MQTT."""
     topics: Annotated[str, Field(pattern=MQTT_PREFIX, max_length=128)] = "linescan/1"
     """What topics begin with; ``/<camera>/<kind>`` follows."""
+    resend_s: float = Field(default=60.0, ge=0.0, le=LONGEST_S)
+    """On each new connection, send again what was acknowledged within so many seconds before: a
+    broker acknowledges what it has only in memory, and a crash loses it. Longer than the broker
+    takes to store, for mosquitto its ``autosave_interval``."""
     keepalive_s: int = Field(default=15, ge=5, le=3600)
     """After one and a half times so many seconds of silence the broker says ``offline``."""
 

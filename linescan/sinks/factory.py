@@ -27,7 +27,9 @@ def build_forwarders(config: Config) -> list[Forwarder]:
             _broker(section, config.camera),
             config.journal.folder,
             section.kinds,
-            Limits(section.in_flight, section.in_flight_mb << 20, section.timeout_s),
+            Limits(
+                section.in_flight, section.in_flight_mb << 20, section.timeout_s, section.resend_s
+            ),
         )
         for section in sections
     ]

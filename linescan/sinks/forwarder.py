@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -38,18 +39,32 @@ class Limits:
         messages: of the journal, sent and not yet acknowledged.
         bytes: their size together; one that is larger travels alone.
         timeout_s: when an acknowledgement takes longer the connection counts as lost.
+        resend_s: what was acknowledged within so many seconds before a connection's end is sent
+            again on the next.
     """
 
     messages: int
     bytes: int
     timeout_s: float
+    resend_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """An entry, or a gap, that is under way."""
+    """An entry, or a gap, that is under way.
+
+    Attributes:
+        item: which.
+        at_s: since when, by the monotonic clock; None where there is nothing to send.
+        messages: what was sent for it.
+        futures: their acknowledgements.
+        bytes: their size.
+        too_large: what was not sent.
+        damage: why nothing could be made of it; empty otherwise.
+    """
 
     item: Item
+    at_s: float | None
     messages: list[Outgoing]
     futures: list[asyncio.Future[None]]
     bytes: int
@@ -95,7 +110,7 @@ class Forwarder:
             return
         JournalReader(self._folder)  # or there is none to lock
         with SinkLock(self._folder, self._name):
-            cursor = Cursor(self._folder, f"sink-{self._name}")
+            cursor = Cursor(self._folder, f"sink-{self._name}", self._limits.resend_s)
             follower = Follower(self._folder, cursor)
             try:
                 await self._keep_feeding(follower, cursor, stop, once=once)
@@ -132,6 +147,8 @@ class Forwarder:
                 log.warning("%s: %s: %s; again soon", self._name, self._broker.where, error)
             finally:
                 self._drop_under_way()
+            if again := cursor.rewind():
+                log.info("%s: the last %d messages will be sent again", self._name, again)
             cursor.save()
             await _wait(stop, wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
@@ -174,8 +191,9 @@ class Forwarder:
         size = sum(message.size for message in messages)
         most = min(self._limits.messages, session.window)
         await self._settle(cursor, down_to=most - 1, room=size)
+        at_s = time.monotonic() if messages else None
         futures = [await session.send(message) for message in messages]
-        self._under_way.append(_Sent(item, messages, futures, size, too_large, damage))
+        self._under_way.append(_Sent(item, at_s, messages, futures, size, too_large, damage))
         self._bytes += size
         self.state.in_flight = len(self._under_way)
         while self._under_way and all(future.done() for future in self._under_way[0].futures):
@@ -212,9 +230,9 @@ class Forwarder:
         self.state.behind = max(0, self.state.behind - 1)
         self._account(sent)
         if isinstance(sent.item, Gone):
-            cursor.advance(sent.item.stream, sent.item.last)
+            cursor.advance(sent.item.stream, sent.item.last, sent.at_s)
         else:
-            cursor.advance(sent.item.key.stream, sent.item.key.seq)
+            cursor.advance(sent.item.key.stream, sent.item.key.seq, sent.at_s)
 
     def _account(self, sent: _Sent) -> None:
         """Count what the broker has, and say what it will never get."""

@@ -30,9 +30,9 @@ def take(follower: Follower, cursor: Cursor) -> list[Entry | Gone]:
     found = list(follower.new())
     for item in found:
         if isinstance(item, Gone):
-            cursor.advance(item.stream, item.last)
+            cursor.advance(item.stream, item.last, 0.0)
         else:
-            cursor.advance(item.key.stream, item.key.seq)
+            cursor.advance(item.key.stream, item.key.seq, 0.0)
     return found
 
 
