@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.ports import free_port
+from tests.sinks.waiting import wait_until
 
 START_S = 60.0
 
@@ -90,19 +91,35 @@ class Nats(Broker):
 
 
 class Mosquitto(Broker):
-    """mosquitto that keeps sessions and retained messages on the disk."""
+    """mosquitto that keeps sessions and messages on the disk.
+
+    Args:
+        folder: its files.
+        settings: further lines of its configuration.
+        stores_each_s: how often it writes them there; acknowledgements do not wait for it.
+    """
 
     name = "mosquitto"
 
-    def __init__(self, folder: Path, *, settings: str = "allow_anonymous true") -> None:
+    def __init__(
+        self, folder: Path, *, settings: str = "allow_anonymous true", stores_each_s: int = 1
+    ) -> None:
         super().__init__(folder)
         # Whatever waits for a connected subscriber is written to its socket at once.
         (folder / "mosquitto.conf").write_text(
             f"user root\nlistener {self.port} 127.0.0.1\n"
             f"persistence true\npersistence_location {folder}/\n"
-            f"autosave_on_changes true\nautosave_interval 1\n"
+            f"autosave_interval {stores_each_s}\n"
             f"max_inflight_messages 0\nmax_queued_messages 0\n{settings}\n"
         )
+
+    def store(self) -> None:
+        """Have it write its store now."""
+        assert self._process is not None
+        file = self.folder / "mosquitto.db"
+        file.unlink(missing_ok=True)
+        self._process.send_signal(signal.SIGUSR1)
+        wait_until(file.is_file, "the broker's store")
 
     @property
     def url(self) -> str:

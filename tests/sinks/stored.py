@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from tests.sinks.waiting import WAIT_S
+from tests.sinks.waiting import WAIT_S, wait_until
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ def stream_info(url: str, stream: str = "linescan") -> StreamInfo:
 class Listener:
     """An MQTT subscriber with a session that outlives connections, and brokers."""
 
-    def __init__(self, port: int, pattern: str = "#") -> None:
+    def __init__(self, port: int, pattern: str = "#", *, name: str = "listener") -> None:
         self._port = port
         self._pattern = pattern
         self._lock = threading.Lock()
         self._messages: list[MQTTMessage] = []
         self.subscribed = threading.Event()
         self._client = Client(
-            CallbackAPIVersion.VERSION2, client_id="listener", protocol=MQTTProtocolVersion.MQTTv5
+            CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5
         )
         self._client.reconnect_delay_set(0.05, 0.05)  # type: ignore[arg-type]
         self._client.on_connect = self._on_connect
@@ -112,6 +112,11 @@ class Listener:
     def messages(self) -> list[MQTTMessage]:
         with self._lock:
             return list(self._messages)
+
+    def wait_for_more(self, count: int) -> None:
+        """Until so many messages more have come."""
+        wanted = len(self.messages()) + count
+        wait_until(lambda: len(self.messages()) >= wanted, f"{count} messages more")
 
     def states(self) -> list[str]:
         return [m.payload.decode() for m in self.messages() if m.topic.endswith("/state")]

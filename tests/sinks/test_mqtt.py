@@ -65,7 +65,7 @@ def test_a_broker_that_is_killed_ends_with_everything_at_least_once(
 ) -> None:
     choice = random.Random(7)
     with Mosquitto(tmp_path / "mqtt") as broker, Listener(broker.port) as listener:
-        wait_until((tmp_path / "mqtt" / "mosquitto.db").is_file, "the broker's store")
+        broker.store()  # it knows the listener's session from now on
         process = forward({"mqtt": {"server": broker.url}})
         process.until("connected to")
         with Running(line, each_s=0.004) as running:
