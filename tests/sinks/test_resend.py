@@ -20,7 +20,7 @@ from tests.sinks.waiting import wait_until
 
 WORDS = ("objects", "event")
 ALL = ("inspection", *WORDS)
-KILLS = scaled(200, 12)
+KILLS = scaled(100, 10)
 
 
 def known_to(broker: Mosquitto) -> None:
