@@ -28,7 +28,7 @@ POLL_S: Final = 0.2
 """How often is looked for new messages when all are forwarded."""
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 15.0
-"""Between two attempts to reach the broker; it doubles from the first to the longest."""
+"""Between two connections; it doubles from the first to the longest until the broker has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class Forwarder:
         self._name = name
         self._under_way: deque[_Sent] = deque()
         self._bytes = 0
+        self._wait_s = FIRST_WAIT_S
         self.state = State(name)
 
     async def run(self, stop: asyncio.Event, *, once: bool) -> None:
@@ -131,14 +132,12 @@ class Forwarder:
     async def _keep_feeding(
         self, follower: Follower, cursor: Cursor, stop: asyncio.Event, *, once: bool
     ) -> None:
-        wait = FIRST_WAIT_S
         while not stop.is_set():
             self.state.phase = f"connecting to {self._broker.where}"
             try:
                 async with self._broker.session() as session:
                     log.info("%s: connected to %s", self._name, self._broker.where)
                     self.state.phase = "connected"
-                    wait = FIRST_WAIT_S
                     await self._feed(session, follower, cursor, stop, once=once)
                     return
             except LostError as error:
@@ -150,8 +149,8 @@ class Forwarder:
             if again := cursor.rewind():
                 log.info("%s: the last %d messages will be sent again", self._name, again)
             cursor.save()
-            await _wait(stop, wait)
-            wait = min(2 * wait, LONGEST_WAIT_S)
+            await _wait(stop, self._wait_s)
+            self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
 
     async def _feed(
         self,
@@ -175,6 +174,7 @@ class Forwarder:
             await self._settle(cursor, down_to=0)
             cursor.save()
             self.state.behind = 0
+            self._wait_s = FIRST_WAIT_S
             if not found:
                 if once:
                     return

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ROOM_FOR_HEADERS: Final = 2048
 """Bytes of the server's limit on messages that are left for our headers."""
+LEAST_PAYLOAD: Final = 2 * ROOM_FOR_HEADERS
 CONNECT_S: Final = 5
 
 
@@ -51,7 +52,8 @@ class JetStream:
 
         Raises:
             LostError: no server answers, or JetStream is not ready.
-            SinkError: the server refuses us, or the stream is not as stated.
+            SinkError: the server refuses us, its messages are too small, or the stream is not as
+                stated.
         """
         server = self._section.servers[self._next % len(self._section.servers)]
         self._next += 1  # the next attempt goes to the next server
@@ -67,6 +69,11 @@ class JetStream:
             except (NatsError, OSError, TimeoutError) as error:
                 raise LostError(f"JetStream is not ready: {_words(error)}") from error
             self._was_there = True
+            if client.max_payload < LEAST_PAYLOAD:
+                raise SinkError(
+                    f"{self.where}: the server takes messages of {client.max_payload} bytes at"
+                    f" most: raise its max_payload to {LEAST_PAYLOAD} or more"
+                )
             yield JetStreamSession(client, context, lost, self._section)
         finally:
             await _close(client)

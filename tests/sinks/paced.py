@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from linescan.sinks.broker import Lost
+from linescan.sinks.broker import Lost, LostError
 from linescan.sinks.forwarder import Forwarder, Limits
 from linescan.sinks.outgoing import Outgoing
 
@@ -35,6 +35,7 @@ class Connection:
         self.sent: list[Outgoing] = []
         self.futures: list[Acknowledgement] = []
         self.lost = Lost()
+        self.rests = False
 
     async def send(self, message: Outgoing) -> asyncio.Future[None]:
         self.lost.check()
@@ -43,6 +44,7 @@ class Connection:
         return self.futures[-1]
 
     async def pause(self, seconds: float) -> None:
+        self.rests = True
         await self.lost.pause(seconds)
 
     @property
@@ -54,6 +56,11 @@ class Connection:
         """Acknowledge so many of those that wait longest."""
         for future in list(self._open())[:count]:
             future.set_result(None)
+
+    def refuse(self) -> None:
+        """Say no to all that wait."""
+        for future in self._open():
+            future.set_exception(LostError("no"))
 
     def _open(self) -> Iterator[Acknowledgement]:
         return (future for future in self.futures if not future.done())

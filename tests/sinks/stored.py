@@ -65,6 +65,19 @@ def stream_info(url: str, stream: str = "linescan") -> StreamInfo:
     return asyncio.run(read())
 
 
+def make_stream(url: str, stream: str, subjects: list[str]) -> None:
+    """Make a stream as a plant's own people do."""
+
+    async def make() -> None:
+        client = await nats.connect(url, allow_reconnect=False)
+        try:
+            await client.jetstream().add_stream(name=stream, subjects=subjects)
+        finally:
+            await client.close()
+
+    asyncio.run(make())
+
+
 class Listener:
     """An MQTT subscriber with a session that outlives connections, and brokers."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,34 @@ from linescan.journal import Acknowledgements
 from linescan.protocol import Kind
 from linescan.sinks.forwarder import Limits
 from tests.sinks.line import Line
-from tests.sinks.paced import Paced, feeding, until
+from tests.sinks.paced import Connection, Paced, feeding, until
 
 LONG_S = 600.0
+
+
+class Refusing(Paced):
+    """Acknowledges the first so many messages of each connection, takes no more, and goes away."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Connection]:
+        async with super().session() as connection:
+            helper = asyncio.create_task(self._serve(connection))
+            try:
+                yield connection
+            finally:
+                helper.cancel()
+                await asyncio.gather(helper, return_exceptions=True)
+
+    async def _serve(self, connection: Connection) -> None:
+        await until(lambda: connection.stuck)
+        connection.acknowledge(self._most)
+        connection.refuse()
+        await until(lambda: connection.rests)
+        connection.lost.set("it went")
 
 
 async def kept(broker: Paced, folder: Path, limits: Limits, acknowledged: int) -> int:
@@ -53,6 +80,27 @@ def test_the_place_is_that_of_the_last_acknowledgement(line: Line) -> None:
     assert asyncio.run(kept(Paced(), line.folder, limits, 7)) == 17
     at = {s.kind: seq for s, seq in Acknowledgements(line.folder).get("sink-paced").items()}
     assert at == {Kind.EVENT: 0, Kind.INSPECTION: 5}
+
+
+@pytest.mark.parametrize(("taken", "waits"), [(2, [0.5, 1, 2, 4, 8, 15, 15]), (4, [0.5] * 7)])
+def test_a_broker_that_does_not_take_all_is_tried_ever_less_often(
+    taken: int, waits: list[float], line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.inspection(3)
+    asked: list[float] = []
+
+    async def wait(_: asyncio.Event, seconds: float) -> None:
+        asked.append(seconds)
+        await asyncio.sleep(0)
+
+    async def run() -> None:
+        limits = Limits(10, 1 << 30, LONG_S, resend_s=60)
+        async with feeding(Refusing(taken), line.folder, limits):
+            await until(lambda: len(asked) >= len(waits))
+
+    monkeypatch.setattr("linescan.sinks.forwarder._wait", wait)
+    asyncio.run(run())
+    assert asked[: len(waits)] == waits
 
 
 def test_without_an_acknowledgement_in_time_all_of_it_is_sent_again(line: Line) -> None:

@@ -16,7 +16,7 @@ from linescan.protocol import Buffer, InspectionMessage, Kind, decode, topic
 from tests.sinks.brokers import Nats
 from tests.sinks.conftest import Start
 from tests.sinks.line import Line, Running
-from tests.sinks.stored import Stored, in_stream, stream_info
+from tests.sinks.stored import Stored, in_stream, make_stream, stream_info
 
 ALL = ("inspection", "objects", "event")
 
@@ -105,6 +105,53 @@ def test_what_is_larger_than_the_server_takes_travels_in_chunks(
         assert isinstance(message, InspectionMessage)
         assert message.seq == entry.key.seq
     assert sum(s.subject.endswith(".objects") for s in stored) == 2
+
+
+def test_lines_share_a_stream_that_the_plant_made(
+    line: Line, forward: Start, tmp_path: Path
+) -> None:
+    with Nats(tmp_path / "nats") as server:
+        make_stream(server.url, "plant", ["plant.*.>"])
+        sink = {"servers": [server.url], "stream": "plant", "create": False}
+        assert forward({"nats": {**sink, "subjects": "plant.line-1"}}, "--once").end()[0] == 0
+        line.begin()  # ids tell runs apart, as they do lines
+        assert forward({"nats": {**sink, "subjects": "plant.line-2"}}, "--once").end()[0] == 0
+        subjects = [stored.subject for stored in in_stream(server.url, "plant")]
+        code, errors = forward({"nats": {**sink, "subjects": "other"}}, "--once").end()
+    assert subjects == ["plant.line-1.web-1.event", "plant.line-2.web-1.event"]
+    assert code == 2
+    assert "its subjects ['plant.*.>'] do not hold other.>: change one of them" in errors
+
+
+def test_a_stream_that_is_not_there_is_not_made_against_the_configuration(
+    line: Line, forward: Start, tmp_path: Path
+) -> None:
+    with Nats(tmp_path / "nats") as server:
+        sink = {"servers": [server.url], "create": False}
+        code, errors = forward({"nats": sink}, "--once").end()
+    assert code == 2
+    assert "there is no stream 'linescan': make it, or set sinks.nats.create" in errors
+
+
+def test_a_full_stop_in_a_camera_s_name_is_no_part_of_the_subject(
+    forward: Start, tmp_path: Path
+) -> None:
+    line = Line(tmp_path / "journal", "web.1")
+    line.close()
+    with Nats(tmp_path / "nats") as server:
+        assert forward({"nats": {"servers": [server.url]}}, "--once").end()[0] == 0
+        (stored,) = in_stream(server.url)
+    assert stored.subject == "linescan.1.web%2E1.event"
+    assert stored.id == f"{line.epoch}/web.1/event/0"
+
+
+def test_a_server_that_takes_next_to_nothing_is_refused(
+    line: Line, forward: Start, tmp_path: Path
+) -> None:
+    with Nats(tmp_path / "nats", settings="max_payload: 2048") as server:
+        code, errors = forward({"nats": {"servers": [server.url]}}, "--once").end()
+    assert code == 2
+    assert "takes messages of 2048 bytes at most: raise its max_payload to 4096 or more" in errors
 
 
 @pytest.mark.slow
