@@ -27,6 +27,8 @@ ROOM_FOR_HEADERS: Final = 2048
 """Bytes of the server's limit on messages that are left for our headers."""
 LEAST_PAYLOAD: Final = 2 * ROOM_FOR_HEADERS
 CONNECT_S: Final = 5
+CLOSE_S: Final = 1
+"""All that counts was acknowledged before; after a failed handshake the library waits for ever."""
 
 
 class JetStream:
@@ -278,7 +280,7 @@ def _identity(section: NatsSection) -> dict[str, Any]:
 async def _close(client: Client) -> None:
     """Close; the library tries to send what is left, which must not take for ever."""
     with suppress(NatsError, OSError, TimeoutError):
-        await asyncio.wait_for(client.close(), CONNECT_S)
+        await asyncio.wait_for(client.close(), CLOSE_S)
 
 
 def _words(error: BaseException) -> str:

@@ -25,7 +25,7 @@ def test_brokers_that_freeze_get_everything_when_they_go_on(
         Listener(broker.port) as listener,
     ):
         sinks = {
-            "nats": {"servers": [server.url], "timeout_s": 1},
+            "nats": {"servers": [server.url], "timeout_s": 1, "duplicate_window_s": 86400},
             "mqtt": {"server": broker.url, "timeout_s": 1},
         }
         process = forward(sinks)

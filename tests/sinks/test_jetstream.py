@@ -19,6 +19,8 @@ from tests.sinks.line import Line, Running
 from tests.sinks.stored import Stored, in_stream, make_stream, stream_info
 
 ALL = ("inspection", "objects", "event")
+DAY_S = 86400
+"""A duplicate window that no slow machine outlasts."""
 
 
 def frames(chunks: Sequence[Stored]) -> list[bytes]:
@@ -160,7 +162,8 @@ def test_a_server_that_is_killed_ends_with_everything_once(
 ) -> None:
     choice = random.Random(5)
     with Nats(tmp_path / "nats") as server:
-        process = forward({"nats": {"servers": [server.url]}})
+        sink = {"nats": {"servers": [server.url], "duplicate_window_s": DAY_S}}
+        process = forward(sink)
         process.until("connected to")
         with Running(line, each_s=0.004) as running:
             for _ in range(6):
@@ -172,7 +175,7 @@ def test_a_server_that_is_killed_ends_with_everything_once(
                     server.start()
         code, errors = process.signal(signal.SIGTERM)
         assert code == 0, errors
-        code, errors = forward({"nats": {"servers": [server.url]}}, "--once").end()
+        code, errors = forward(sink, "--once").end()
         assert code == 0, errors
         counts = Counter(stored.id for stored in in_stream(server.url))
     assert set(counts) == line.ids(*ALL)
@@ -185,7 +188,7 @@ def test_a_forwarder_that_is_killed_ends_with_everything_once(
 ) -> None:
     choice = random.Random(6)
     with Nats(tmp_path / "nats") as server:
-        sink = {"nats": {"servers": [server.url]}}
+        sink = {"nats": {"servers": [server.url], "duplicate_window_s": DAY_S}}
         with Running(line, each_s=0.004):
             for _ in range(4):
                 process = forward(sink)

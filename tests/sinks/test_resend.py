@@ -20,7 +20,7 @@ from tests.sinks.waiting import wait_until
 
 WORDS = ("objects", "event")
 ALL = ("inspection", *WORDS)
-KILLS = scaled(100, 10)
+KILLS = scaled(60, 6)
 
 
 def known_to(broker: Mosquitto) -> None:
@@ -82,7 +82,7 @@ def test_what_a_power_cut_took_from_a_stream_is_there_again_once(
     store, cut = tmp_path / "nats" / "store", tmp_path / "cut"
     line.inspection(3)
     with Nats(tmp_path / "nats") as server:
-        sink = {"nats": {"servers": [server.url], "resend_s": 60}}
+        sink = {"nats": {"servers": [server.url], "duplicate_window_s": 86400, "resend_s": 3600}}
         assert forward(sink, "--once").end()[0] == 0
         server.kill()
         shutil.copytree(store, cut)  # what was on the disk when the power went
@@ -110,17 +110,18 @@ def test_a_broker_that_is_killed_after_acknowledgements_ends_with_everything(
     broker = Mosquitto(tmp_path / "mqtt", stores_each_s=1)
     with broker, Listener(broker.port, name="other") as witness:
         known_to(broker)
-        process = forward({"mqtt": {"server": broker.url, "resend_s": 3}})
+        sink = {"mqtt": {"server": broker.url, "resend_s": 10}}
+        process = forward(sink)
         process.until("connected to")
         with Running(line, each_s=0.004):
             for _ in range(KILLS):
                 witness.wait_for_more(5)
-                time.sleep(choice.uniform(0.0, 1.5))
+                time.sleep(choice.uniform(0.0, 0.8))
                 with process.says_again("connected to"), witness.comes_again():
                     broker.kill()
                     broker.start()
         assert process.signal(signal.SIGTERM)[0] == 0
-        assert forward({"mqtt": {"server": broker.url, "resend_s": 3}}, "--once").end()[0] == 0
+        assert forward(sink, "--once").end()[0] == 0
         wanted = line.ids(*WORDS)
         found = found_by_listener(broker, len(wanted))
     assert found == wanted
