@@ -17,17 +17,6 @@ import pytest
 from tests.sinks.line import Line
 from tests.sinks.waiting import WAIT_S, wait_until
 
-FOLDER = Path(__file__).parent
-TEST_S = 400
-"""Processes of several kinds start and end in one test: a loaded machine may take its time."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each wait has a limit of its own; that of the whole test is only for what hangs."""
-    for item in items:
-        if FOLDER in item.path.parents and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(TEST_S))
-
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
