@@ -56,7 +56,7 @@ class Forgetful:
 def send_some(broker: Forgetful, cursor: Cursor, choice: random.Random) -> None:
     """A window of messages: sent together, taken and acknowledged at their own times."""
     sent_s = broker.now
-    under_way = []
+    under_way: list[tuple[Stream, int]] = []
     for _ in range(choice.randint(1, 5)):
         stream = choice.choice(STREAMS)
         seq = cursor[stream] + 1 + sum(stream is other for other, _ in under_way)
