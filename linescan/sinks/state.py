@@ -12,7 +12,7 @@ class State:
     Attributes:
         name: of the sink.
         phase: what it does now, in words.
-        sent: messages that the broker has acknowledged, by what they are.
+        sent: messages that the broker has acknowledged, by what they are; sent again counts again.
         behind: messages of the journal that are not yet forwarded.
         in_flight: messages of the journal that are sent and not yet acknowledged.
         expired: messages of the journal that were gone before they could be forwarded.

@@ -103,6 +103,24 @@ def test_a_broker_that_does_not_take_all_is_tried_ever_less_often(
     assert asked[: len(waits)] == waits
 
 
+@pytest.mark.parametrize(("resend_s", "again"), [(3600.0, 4), (0.0, 0)])
+def test_what_was_acknowledged_shortly_before_is_sent_again(
+    resend_s: float, again: int, line: Line
+) -> None:
+    line.inspection(3)
+    broker = Refusing(4)
+
+    async def run() -> None:
+        async with feeding(broker, line.folder, Limits(10, 1 << 30, LONG_S, resend_s)):
+            await until(lambda: len(broker.connections) > 1 and broker.connections[1].rests)
+
+    asyncio.run(run())
+    first, second = ([m.id for m in c.sent] for c in broker.connections[:2])
+    assert len(first) == 4
+    assert second == first[:again]
+    assert bool(Acknowledgements(line.folder).get("sink-paced")) == (not again)
+
+
 def test_without_an_acknowledgement_in_time_all_of_it_is_sent_again(line: Line) -> None:
     line.inspection(3)
     broker = Paced()

@@ -43,6 +43,7 @@ def sentence(config: Path, *options: str) -> str:
         ({"mqtt": {"user": "a", "password_file": "nowhere"}}, "nowhere: No such file or directory"),
         ({"nats": {"credentials": "nowhere.creds"}}, "there is no file"),
         ({"nats": {"ca": "nowhere.pem"}}, "sinks.nats: ca, cert or key cannot be used: "),
+        ({"nats": {"resend_s": 120}}, "resend_s must be shorter than duplicate_window_s"),
         ({}, "no broker is named"),
     ],
 )  # fmt: skip
