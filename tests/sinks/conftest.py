@@ -52,7 +52,7 @@ class Forward:
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; exit code and standard error."""
-        code = self.process.wait(WAIT_S)
+        code = self.process.wait(3 * WAIT_S)  # it may have much to forward
         self._reader.join(WAIT_S)
         assert "Traceback" not in self.said, self.said
         return code, self.said

@@ -113,7 +113,7 @@ def test_a_broker_that_is_killed_after_acknowledgements_ends_with_everything(
         sink = {"mqtt": {"server": broker.url, "resend_s": 10}}
         process = forward(sink)
         process.until("connected to")
-        with Running(line, each_s=0.004):
+        with Running(line, each_s=0.05):
             for _ in range(KILLS):
                 witness.wait_for_more(5)
                 time.sleep(choice.uniform(0.0, 0.8))
