@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import threading
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from linescan.errors import JournalError
-from linescan.journal.folder import Folder
+from linescan.journal.folder import Folder, replace_file
 from linescan.journal.keys import Stream
 from linescan.protocol import Kind
 
@@ -93,7 +92,6 @@ class Acknowledgements:
             return {}
 
     def _write(self, path: Path, name: str, known: Mapping[Stream, int]) -> None:
-        part = path.with_name(f"{path.name}.part")
         data: dict[str, Any] = {
             "name": name,
             "streams": [{**stream._asdict(), "seq": seq} for stream, seq in known.items()],
@@ -105,13 +103,8 @@ class Acknowledgements:
                     f"{self._folder}: {MOST_NAMES} names have acknowledged already: delete the"
                     f" files of those that never come again"
                 )
-            with part.open("wb") as file:
-                file.write(json.dumps(data, indent=1).encode())
-                file.flush()
-                os.fsync(file.fileno())  # after a loss of power, an empty file would stand there
-            part.replace(path)
+            replace_file(path, json.dumps(data, indent=1).encode())
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise JournalError(
                 f"{path}: cannot keep the acknowledgement: {error.strerror}; free space there"
             ) from error

@@ -12,10 +12,10 @@ from typing import Final
 from linescan.client.verify import AuditResult, StreamAudit
 from linescan.errors import ProtocolError
 from linescan.intervals import IntervalSet
-from linescan.journal.folder import Folder, is_locked
+from linescan.journal.folder import Folder, is_locked, opened
 from linescan.journal.keys import Stream
 from linescan.journal.layout import FILE_HEADER_BYTES, Record
-from linescan.journal.recovery import created_ns, opened
+from linescan.journal.recovery import created_ns
 from linescan.journal.scan import Damage, read_parts, walk
 from linescan.protocol import Kind, decode
 from linescan.records import Interval

@@ -59,11 +59,11 @@ def prune_by_hand(
         index = _index(folder)
         try:
             chosen = select(folder, index, limits, kept, numbers[-1])
+            if not dry_run:
+                remove(folder, index, chosen)
         finally:
             if index is not None:
                 index.close()
-        if not dry_run:
-            remove(folder, chosen)
     except OSError as error:
         raise write_error(path, error) from error
     return chosen, total - sum(choice.bytes for choice in chosen)

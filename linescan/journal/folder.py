@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,6 +36,11 @@ class Folder:
     def acknowledgements(self) -> Path:
         """The folder with a file for each subscriber that acknowledges."""
         return self.path / "acknowledgements"
+
+    @property
+    def pruned(self) -> Path:
+        """The file that says up to where streams were pruned."""
+        return self.path / "pruned.json"
 
     @property
     def lock(self) -> Path:
@@ -75,6 +81,16 @@ class Folder:
             ) from error
 
 
+@contextlib.contextmanager
+def opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """A file's handle, closed at the end."""
+    handle = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
 def lock_folder(folder: Folder) -> int:
     """Lock a journal for its one writer; closing the handle, or the process's end, unlocks it.
 
@@ -110,6 +126,24 @@ def is_locked(folder: Folder) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Replace a small file as a whole; after a crash the old or the new one stands there.
+
+    Raises:
+        OSError: it cannot be done; the old one stays.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # after a loss of power, an empty file would stand there
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(path: Path) -> None:

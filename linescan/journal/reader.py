@@ -15,6 +15,7 @@ from linescan.journal.folder import Folder
 from linescan.journal.index import Index, Place
 from linescan.journal.keys import Content, Entry, Epoch, Stream
 from linescan.journal.layout import FILE_HEADER_BYTES, Record, parse_file_header
+from linescan.journal.pruned import Pruned
 from linescan.journal.recovery import fits
 from linescan.journal.scan import read_head, read_parts, walk
 from linescan.protocol import Kind
@@ -83,6 +84,11 @@ class JournalReader:
             )
             for epoch, contents in found.items()
         ]
+
+    def pruned(self) -> dict[Stream, int]:
+        """The last numbers of streams of which nothing is left, of the last 1000 pruned epochs."""
+        there = {content.stream for content in self.contents()}
+        return {s: last for s, last in Pruned(self._folder).read().items() if s not in there}
 
     def gaps(self, epoch: str, camera: str, kind: Kind) -> list[Interval]:
         """Messages that the writer noted as never stored, in order."""

@@ -6,29 +6,19 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from linescan.journal.folder import Folder
+from linescan.journal.folder import Folder, opened
 from linescan.journal.index import Index, remove_index
 from linescan.journal.layout import FILE_HEADER_BYTES, Record, parse_file_header
+from linescan.journal.pruning import forget_gone
 from linescan.journal.scan import Damage, read_parts, walk
 
 log = logging.getLogger(__name__)
 
 _BATCH: Final = 4096
 """Records that are entered at once."""
-
-
-@contextlib.contextmanager
-def opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
-    """A file's handle, closed at the end."""
-    handle = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
 
 
 def created_ns(handle: int, number: int) -> int:
@@ -79,9 +69,8 @@ def catch_up(index: Index, folder: Folder, synced: Mapping[int, int] | None = No
         OSError: a segment cannot be read.
         sqlite3.Error: the index cannot be written.
     """
+    forget_gone(folder, index)
     positions, numbers = index.positions(), folder.numbers()
-    if gone := sorted(set(positions) - set(numbers)):
-        index.remove(gone)
     for number in numbers:
         with opened(folder.segment(number)) as handle:
             begin, end = positions.get(number, 0), os.fstat(handle).st_size

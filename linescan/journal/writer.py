@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 from linescan.errors import JournalError
 from linescan.journal.acknowledgements import Acknowledgements
 from linescan.journal.alarm import Alarm, JournalState
-from linescan.journal.folder import Folder, lock_folder, sync_folder
+from linescan.journal.folder import Folder, lock_folder, opened, sync_folder
 from linescan.journal.indexing import Indexing
 from linescan.journal.keys import Key, Stream
 from linescan.journal.layout import Record
 from linescan.journal.missing import Missing
 from linescan.journal.problems import is_full, write_error
 from linescan.journal.pruning import prune
-from linescan.journal.recovery import created_ns, opened
+from linescan.journal.recovery import created_ns
 from linescan.journal.retention import Choice, Limits
 from linescan.journal.segment import Part, Segment, prepare
 from linescan.protocol import Buffer

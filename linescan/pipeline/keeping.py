@@ -52,6 +52,10 @@ class Keeping:
             for found in self._reader.epochs()
         ]
 
+    def pruned(self) -> Mapping[Stream, int]:
+        """The last numbers of streams that were kept once and of which nothing is left."""
+        return {Stream(*stream): last for stream, last in self._reader.pruned().items()}
+
     def read(self, stream: Stream, first: int, last: int) -> Generator[Kept, None, None]:
         """Messages of a range in order; those that are not to be had are left out."""
         entries = self._reader.read(stream.epoch, stream.camera, stream.kind, first, last)

@@ -63,6 +63,12 @@ class Journal(Protocol):
     def epochs(self) -> Sequence[KeptEpoch]:
         """What is kept, in order of time."""
 
+    def pruned(self) -> Mapping[Stream, int]:
+        """The last numbers of streams that were kept once and of which nothing is left.
+
+        Bounded: of epochs that were pruned long ago nothing is known.
+        """
+
     def read(self, stream: Stream, first: int, last: int) -> Generator[Kept, None, None]:
         """Messages of a range in order; those that are not to be had are left out."""
 

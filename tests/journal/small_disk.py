@@ -12,9 +12,8 @@ import pytest
 
 from linescan.errors import JournalError
 from linescan.journal import JournalReader, JournalWriter, Stream
-from linescan.journal.folder import Folder
+from linescan.journal.folder import Folder, opened
 from linescan.journal.layout import FILE_HEADER_BYTES, Record
-from linescan.journal.recovery import opened
 from linescan.journal.scan import walk
 from linescan.protocol import Kind
 from linescan.records import Interval

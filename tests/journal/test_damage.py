@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linescan.journal import Entry, JournalReader, JournalWriter
-from linescan.journal.folder import Folder
+from linescan.journal.folder import Folder, opened
 from linescan.journal.layout import FILE_HEADER_BYTES, Record
-from linescan.journal.recovery import opened
 from linescan.journal.scan import walk
 from linescan.protocol import Kind
 from tests.journal.entries import check, message, put, read_all, same, section

@@ -16,6 +16,7 @@ class MemoryJournal:
     Attributes:
         full: ``append`` and ``note_missing`` fail.
         slow: reading waits for it.
+        gone: what ``pruned`` gives.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class MemoryJournal:
         self.slow.set()
         self.read_count = 0
         self.open_reads = 0
+        self.gone: dict[Stream, int] = {}
         self.missing: list[tuple[Stream, int]] = []
         self._kept: dict[Stream, dict[int, list[bytes]]] = {}
         self._started: dict[str, int] = {}
@@ -71,6 +73,9 @@ class MemoryJournal:
                     yield Kept(seq, kept[seq])
         finally:
             self.open_reads -= 1
+
+    def pruned(self) -> Mapping[Stream, int]:
+        return dict(self.gone)
 
     def drop(self, stream: Stream, seqs: range) -> None:
         """As retention does."""
