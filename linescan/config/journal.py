@@ -27,6 +27,9 @@ class JournalSection(Section):
     """What is older goes, in hours, unless a name in ``keep_for`` has not acknowledged it."""
     segment_mb: int = Field(default=256, ge=1, le=16384)
     """Size of one file, in MB; space is given back by whole files."""
+    buffer_mb: int = Field(default=256, ge=1, le=16384)
+    """Most memory for messages that wait for the disk, in MB; where that is full, messages are
+    left out of the journal."""
     sync_ms: int = Field(default=50, ge=1, le=60_000)
     """How often the disk is told to keep what was written; what came since is not yet durable."""
     keep_for: tuple[Annotated[str, Field(pattern=SUBSCRIBER)], ...] = Field(
@@ -44,6 +47,11 @@ class JournalSection(Section):
     def segment_bytes(self) -> int:
         """``segment_mb`` in bytes."""
         return self.segment_mb << 20
+
+    @property
+    def buffer_bytes(self) -> int:
+        """``buffer_mb`` in bytes."""
+        return self.buffer_mb << 20
 
     @model_validator(mode="after")
     def _room_for_segments(self) -> JournalSection:

@@ -136,6 +136,26 @@ def parse_file_header(data: bytes, number: int) -> int | None:
     return int(created_ns)
 
 
+def check(key: Key, count: int) -> None:
+    """Make sure that a message of ``count`` parts can be written down.
+
+    Raises:
+        JournalError: it cannot: its kind, names, number or parts.
+    """
+    if key.kind not in _CODES:
+        raise JournalError(f"{key}: the journal keeps {' and '.join(_CODES)} only")
+    if (
+        max(len(key.epoch.encode()), len(key.camera.encode())) > MOST_NAME_BYTES
+        or count > MOST_PARTS
+    ):
+        raise JournalError(
+            f"{key}: at most {MOST_NAME_BYTES} bytes of a name and {MOST_PARTS} parts of a message"
+            f" can be journalled"
+        )
+    if not 0 <= key.seq < MOST_SEQ:
+        raise JournalError(f"{key}: sequence numbers are 0 to {MOST_SEQ - 1}")
+
+
 def pack_head(
     segment: int,
     offset: int,
@@ -144,22 +164,8 @@ def pack_head(
     parts: Sequence[tuple[int, int]],
     missing: int = 0,
 ) -> bytes:
-    """The head of a record for this place.
-
-    Raises:
-        JournalError: the message cannot be written down: its kind, names, number or parts.
-    """
+    """The head of a record for this place; what it names was checked by ``check``."""
     epoch, camera = key.epoch.encode(), key.camera.encode()
-    code = _CODES.get(key.kind)
-    if code is None:
-        raise JournalError(f"{key}: the journal keeps {' and '.join(_CODES)} only")
-    if max(len(epoch), len(camera)) > MOST_NAME_BYTES or len(parts) > MOST_PARTS:
-        raise JournalError(
-            f"{key}: at most {MOST_NAME_BYTES} bytes of a name and {MOST_PARTS} parts of a message"
-            f" can be journalled"
-        )
-    if not 0 <= key.seq <= MOST_SEQ - max(missing, 1):
-        raise JournalError(f"{key}: sequence numbers are 0 to {MOST_SEQ - 1}")
     size = LEAST_HEAD_BYTES + len(epoch) + len(camera) + len(parts) * _PART.size
     fixed = _HEAD.pack(
         RECORD_MAGIC,
@@ -167,7 +173,7 @@ def pack_head(
         segment,
         offset,
         _GAP if missing else _MESSAGE,
-        code,
+        _CODES[key.kind],
         len(parts),
         published_ns,
         key.seq,

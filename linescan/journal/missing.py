@@ -22,9 +22,9 @@ class Missing:
         self.total = 0
         self._waiting: deque[tuple[Stream, Interval]] = deque()
 
-    def add(self, stream: Stream, first: int, count: int) -> None:
-        """Note missing messages."""
-        self.total += count
+    def add(self, stream: Stream, first: int, count: int, *, known: bool = False) -> None:
+        """Note missing messages; those that are ``known`` were counted before."""
+        self.total += 0 if known else count
         for i, (other, run) in enumerate(self._waiting):
             if other == stream and run.first + run.count == first:
                 self._waiting[i] = (stream, Interval(run.first, run.count + count))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from typing import Final
 
 from linescan.config import JournalSection
 from linescan.journal import JournalReader, JournalWriter, Key
 from linescan.protocol import Buffer
 from linescan.publishing import Kept, KeptEpoch, Stream
+
+FLUSH_S: Final = 10.0
+"""A disk that has not written after so many seconds what was published keeps replays waiting no
+longer."""
 
 
 class Keeping:
@@ -58,6 +63,7 @@ class Keeping:
 
     def read(self, stream: Stream, first: int, last: int) -> Generator[Kept, None, None]:
         """Messages of a range in order; those that are not to be had are left out."""
+        self._writer.flush(FLUSH_S)  # what was published is there for whoever asks next
         entries = self._reader.read(stream.epoch, stream.camera, stream.kind, first, last)
         for entry in entries:
             yield Kept(entry.key.seq, entry.frames)

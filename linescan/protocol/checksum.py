@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
+
+
+class Frames(list[bytes | memoryview]):
+    """A message's frames: topic, header, parts.
+
+    Attributes:
+        checksums: CRC-32C of those frames, by position, for which it is known already.
+    """
+
+    def __init__(self, frames: Iterable[bytes | memoryview], checksums: Mapping[int, int]) -> None:
+        super().__init__(frames)
+        self.checksums = checksums
+
 
 Checksum = Callable[[memoryview], int]
 

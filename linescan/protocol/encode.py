@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from linescan.errors import ProtocolError
 from linescan.protocol.arrays import Buffer, Part, compressed, describe
+from linescan.protocol.checksum import Frames
 from linescan.protocol.depth16 import INVALID, encode_depth16
 from linescan.protocol.fields import dump_json
 from linescan.protocol.messages import Stamp, mask_of
@@ -43,7 +44,10 @@ def encode(inspection: Inspection, kind: Kind, stamp: Stamp) -> list[Buffer] | N
     fields, parts = content
     header = {**_common(str(kind), stamp), **_frame(inspection), **fields}
     header["parts"] = [entry for entry, _ in parts]
-    return [topic(stamp.camera, kind), dump_json(header), *(data for _, data in parts)]
+    frames: list[Buffer] = [topic(stamp.camera, kind), dump_json(header)]
+    sums = [entry["crc32c"] for entry, _ in parts]
+    known = {len(frames) + i: crc for i, crc in enumerate(sums) if crc is not None}
+    return Frames([*frames, *(data for _, data in parts)], known)
 
 
 def encode_start(

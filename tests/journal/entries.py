@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from linescan.config import JournalSection
 from linescan.errors import JournalError
 from linescan.journal import Entry, JournalReader, JournalWriter, Key
+from linescan.journal.segment import Segment
 from linescan.protocol import Kind
 
 EPOCH = "00000000-0000-4000-8000-000000000001"
@@ -40,21 +42,29 @@ def message(
 
 
 def put(writer: JournalWriter, entries: Iterable[Entry]) -> None:
-    """Append, and sync as often as a disk that keeps up would be asked to."""
+    """Have them written, and sync as often as a disk that keeps up would be asked to."""
     for entry in entries:
-        if len(writer._segments) > 4:
+        if len(segments(writer)) > 4:
             writer.sync()
         writer.append(entry.key, entry.published_ns, entry.frames)
+        if sum(map(len, entry.frames)) > 50_000:
+            writer.flush()
+    writer.flush()
 
 
 def put_or_miss(writer: JournalWriter, entry: Entry) -> bool:
     """Append as the publisher does; whether it was stored."""
-    try:
+    missing = writer.state.missing
+    with contextlib.suppress(JournalError):
         writer.append(entry.key, entry.published_ns, entry.frames)
-    except JournalError:
-        writer.note_missing(entry.key)
-        return False
-    return True
+    writer.flush()
+    return writer.state.missing == missing
+
+
+def segments(writer: JournalWriter) -> list[Segment]:
+    """Those that are open."""
+    assert writer._storing is not None
+    return writer._storing.segments
 
 
 def same(a: Entry, b: Entry) -> bool:

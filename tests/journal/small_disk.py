@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from linescan.errors import JournalError
 from linescan.journal import JournalReader, JournalWriter, Stream
+from linescan.journal.disk import BLOCK
 from linescan.journal.folder import Folder, opened
-from linescan.journal.layout import FILE_HEADER_BYTES, Record
-from linescan.journal.scan import walk
+from linescan.journal.layout import FILE_HEADER_BYTES
+from linescan.journal.scan import Damage, walk
 from linescan.protocol import Kind
 from linescan.records import Interval
 from tests.journal.entries import EPOCH, check, message, put, put_or_miss, section
@@ -24,12 +23,14 @@ STREAM = Stream(EPOCH, "web-1", Kind.INSPECTION)
 
 
 def assert_whole(folder: Path) -> None:
-    """Every segment file ends with a whole record."""
+    """Nothing follows the last whole record of each segment but zeros up to the next block."""
     for number in Folder(folder).numbers():
         path = Folder(folder).segment(number)
         with opened(path) as handle:
-            found = list(walk(handle, number, FILE_HEADER_BYTES, path.stat().st_size))
-        assert all(isinstance(record, Record) for record in found)
+            for found in walk(handle, number, FILE_HEADER_BYTES, path.stat().st_size):
+                if isinstance(found, Damage):
+                    assert found.end == path.stat().st_size == -(-found.first // BLOCK) * BLOCK
+                    assert not any(os.pread(handle, BLOCK, found.first))
 
 
 @contextlib.contextmanager
@@ -70,17 +71,17 @@ def fill(folder: Path) -> None:
     reopen_while_full(journal, writer)
     check(journal, stored)
     (folder / BALLAST).unlink()
-    put(writer, [message(60)])
-    assert writer.state.ok
+    put(writer, [message(61, size=100_000)])
     writer.sync()
-    assert writer.durable[STREAM] == 60
+    assert writer.state.ok
+    assert writer.durable[STREAM] == 61
     reader = JournalReader(journal)
-    assert reader.gaps(*STREAM) == [Interval(len(stored), missing)]
-    assert reader.epochs()[0].streams["web-1", Kind.INSPECTION] == (0, 60)
+    assert reader.gaps(*STREAM) == [Interval(len(stored), missing + 1)]
+    assert reader.epochs()[0].streams["web-1", Kind.INSPECTION] == (0, 61)
     writer.close()
     (journal / "index.sqlite").unlink()
-    check(journal, [*stored, message(60)])
-    assert reader.gaps(*STREAM) == [Interval(len(stored), missing)]
+    check(journal, [*stored, message(61, size=100_000)])
+    assert reader.gaps(*STREAM) == [Interval(len(stored), missing + 1)]
     assert_whole(journal)
 
 
@@ -90,8 +91,8 @@ def reopen_while_full(journal: Path, writer: JournalWriter) -> None:
     for path in journal.glob("index*"):
         path.unlink()
     writer.open()
-    with pytest.raises(JournalError, match="the journal's disk is full"):
-        put(writer, [message(60, size=3_000_000)])
+    assert not put_or_miss(writer, message(60, size=3_000_000))
+    assert "the journal's disk is full" in writer.state.reason
 
 
 if __name__ == "__main__":

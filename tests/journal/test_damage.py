@@ -18,7 +18,7 @@ from linescan.journal.folder import Folder, opened
 from linescan.journal.layout import FILE_HEADER_BYTES, Record
 from linescan.journal.scan import walk
 from linescan.protocol import Kind
-from tests.journal.entries import check, message, put, read_all, same, section
+from tests.journal.entries import check, message, put, read_all, same, section, segments
 
 ENTRIES = [message(seq, size=60, kind=Kind.INSPECTION) for seq in range(4)]
 
@@ -180,7 +180,7 @@ def test_a_loss_of_power(synced: int, kept: list[bool], length: float, with_inde
         writer.open()
         put(writer, entries[:synced])
         writer.sync()
-        durable = writer._segments[0].size if synced else 0
+        durable = segments(writer)[0].size if synced else 0
         index = (folder / "index.sqlite").read_bytes()
         put(writer, entries[synced:])
         writer.close()

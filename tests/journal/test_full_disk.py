@@ -48,6 +48,7 @@ def test_files_that_may_not_grow(tmp_path: Path) -> None:
         check(tmp_path, [message(0), message(1)])
         assert JournalReader(tmp_path).gaps(*STREAM) == [Interval(2, 2)]
     assert put_or_miss(journal, message(4, size=1_000_000))
+    journal.sync()
     assert journal.state == JournalState(True, None, "", 2)
     journal.close()
     check(tmp_path, [message(0), message(1), message(4, size=1_000_000)])

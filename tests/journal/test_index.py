@@ -15,7 +15,7 @@ from linescan.journal.folder import Folder
 from linescan.journal.index import Index
 from linescan.protocol import Kind
 from linescan.records import Interval
-from tests.journal.entries import EPOCH, check, message, put, section
+from tests.journal.entries import EPOCH, check, message, put, section, segments
 
 INDEX = "index.sqlite"
 
@@ -201,11 +201,11 @@ def test_the_index_is_never_ahead_of_the_disk(tmp_path: Path) -> None:
     writer.open()
     put(writer, [message(seq, size=300_000) for seq in range(4)])
     writer.sync()
-    known = list(writer._segments)
+    known = list(segments(writer))
     synced = {segment.number: segment.synced for segment in known}
     put(writer, [message(seq, size=300_000) for seq in range(4, 8)])  # the last in a new segment
-    assert len(writer._segments) > len(known)
-    assert writer._segments[0].size > known[0].synced
+    assert len(segments(writer)) > len(known)
+    assert segments(writer)[0].size > known[0].synced
     writer._indexing.close()
     writer._indexing._behind = True
     writer._indexing.enter([], known)

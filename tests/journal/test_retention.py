@@ -41,8 +41,8 @@ def prune(writer: JournalWriter, now_ns: int = NOW) -> list[int]:
 def _no_pruning_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     real = JournalWriter._prune
 
-    def only_where_asked(self: JournalWriter, now_ns: int) -> list[object]:
-        return real(self, now_ns) if now_ns < 10**17 else []  # type: ignore[return-value]
+    def only_where_asked(self: JournalWriter, storing: object, now_ns: int) -> list[object]:
+        return real(self, storing, now_ns) if now_ns < 10**17 else []  # type: ignore
 
     monkeypatch.setattr(JournalWriter, "_prune", only_where_asked)
 
