@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from linescan.errors import JournalError
@@ -75,25 +75,29 @@ class Account:
             stream, count = record.key.stream, max(record.missing, 1)
             self._missing.add(stream, record.key.seq, count, known=bool(record.missing))
             self._holes.append((stream, Interval(record.key.seq, count)))
-            self._alarm.raise_(stream, record.body_bytes, problem)
+        self._alarm.fail_sync(problem)
 
     def gaps(self) -> list[tuple[Stream, Interval]]:
         """What is missing, and no gap record was written for."""
         return self._missing.waiting()
 
-    def write_gap(self, stream: Stream, run: Interval) -> None:
-        """A gap record was written."""
-        self._missing.written(stream, run)
+    def write(self, records: Iterable[Record], gaps: Iterable[tuple[Stream, Interval]]) -> None:
+        """Records were written, gap records among them."""
+        for gap in gaps:
+            self._missing.written(*gap)
+        for record in records:
+            if not record.missing:
+                self._alarm.stored(record.key.stream, record.body_bytes, self._missing.total)
 
-    def sync(self, records: Iterable[Record]) -> None:
-        """Records are on the disk now."""
+    def sync(self, records: Sequence[Record], *, calm: bool) -> None:
+        """Records are on the disk now; where that is ``calm``, nothing failed beside them."""
+        if calm and records:
+            self._alarm.synced(self._missing.total)
         for record in records:
             stream = record.key.stream
             self._synced[stream] = max(record.last_seq, self._synced.get(stream, NOTHING))
             if record.missing:
                 self._fill(record)
-            else:
-                self._alarm.stored(stream, record.body_bytes, self._missing.total)
         holes: dict[Stream, int] = {}
         for stream, run in self._holes:
             holes[stream] = min(run.first, holes.get(stream, run.first))

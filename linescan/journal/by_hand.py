@@ -9,7 +9,7 @@ from pathlib import Path
 
 from linescan.errors import JournalError
 from linescan.journal.acknowledgements import Acknowledgements
-from linescan.journal.folder import Folder
+from linescan.journal.folder import Folder, is_locked
 from linescan.journal.index import Index
 from linescan.journal.problems import write_error
 from linescan.journal.pruning import remove, select
@@ -24,7 +24,9 @@ def prune_by_hand(
     keep_for: Sequence[str] = (),
     dry_run: bool = False,
 ) -> tuple[list[Choice], int]:
-    """Remove the oldest segments; the newest one always stays.
+    """Remove the oldest segments.
+
+    The newest one always stays, and so does what a running pipeline has not synced and indexed.
 
     Args:
         path: the journal's folder.
@@ -49,16 +51,17 @@ def prune_by_hand(
         known = ", ".join(acknowledgements.names()) or "nobody has"
         raise JournalError(f"{name}: has acknowledged nothing in this journal; known: {known}")
     kept = {name: acknowledgements.get(name) for name in keep_for}
-    newest = folder.size(numbers[-1])
-    limits = Limits(
-        most_bytes=2**63 if most_bytes is None else most_bytes - newest,
-        oldest_ns=-(2**63) if older_than_ns is None else time.time_ns() - older_than_ns,
-    )
     total = sum(map(folder.size, numbers))
     try:
         index = _index(folder)
         try:
-            chosen = select(folder, index, limits, kept, numbers[-1])
+            before = _first_in_use(folder, index, numbers)
+            in_use = sum(folder.size(number) for number in numbers if number >= before)
+            limits = Limits(
+                most_bytes=2**63 if most_bytes is None else most_bytes - in_use,
+                oldest_ns=-(2**63) if older_than_ns is None else time.time_ns() - older_than_ns,
+            )
+            chosen = select(folder, index, limits, kept, before)
             if not dry_run:
                 remove(folder, index, chosen)
         finally:
@@ -67,6 +70,17 @@ def prune_by_hand(
     except OSError as error:
         raise write_error(path, error) from error
     return chosen, total - sum(choice.bytes for choice in chosen)
+
+
+def _first_in_use(folder: Folder, index: Index | None, numbers: Sequence[int]) -> int:
+    """The oldest segment that stays: the newest one, or what a running writer has not synced."""
+    if not is_locked(folder):
+        return numbers[-1]
+    try:
+        positions = index.positions() if index is not None else {}
+    except sqlite3.Error:
+        positions = {}
+    return next((n for n in numbers if positions.get(n) != folder.size(n)), numbers[-1])
 
 
 def _index(folder: Folder) -> Index | None:

@@ -20,10 +20,11 @@ from linescan.protocol import Kind
 from linescan.records import Interval
 
 VERSION: Final = 1
+"""As ``_SCHEMA`` sets it."""
 CHUNK: Final = 256
 """Rows that are read at once."""
 
-_SCHEMA: Final = f"""
+_SCHEMA: Final = """
 CREATE TABLE segments (number INTEGER PRIMARY KEY, created_ns INTEGER, bytes INTEGER);
 CREATE TABLE streams (id INTEGER PRIMARY KEY, epoch TEXT, camera TEXT, kind TEXT,
   UNIQUE (epoch, camera, kind));
@@ -34,7 +35,7 @@ CREATE TABLE entries (stream INTEGER, seq INTEGER, segment INTEGER, offset INTEG
   PRIMARY KEY (stream, seq)) WITHOUT ROWID;
 CREATE TABLE gaps (stream INTEGER, first INTEGER, count INTEGER, segment INTEGER,
   PRIMARY KEY (stream, first)) WITHOUT ROWID;
-PRAGMA user_version = {VERSION};
+PRAGMA user_version = 1;
 """
 
 
@@ -173,12 +174,12 @@ class Index:
             "SELECT stream, first, last FROM contents WHERE segment = ?", (number,)
         ).fetchall():
             span = (stream, first, last, number)
-            for table, column in (("entries", "seq"), ("gaps", "first")):
-                self._db.execute(
-                    f"DELETE FROM {table} WHERE stream = ? AND {column} BETWEEN ? AND ?"  # noqa: S608
-                    " AND segment = ?",
-                    span,
-                )
+            self._db.execute(
+                "DELETE FROM entries WHERE stream = ? AND seq BETWEEN ? AND ? AND segment = ?", span
+            )
+            self._db.execute(
+                "DELETE FROM gaps WHERE stream = ? AND first BETWEEN ? AND ? AND segment = ?", span
+            )
         self._db.execute("DELETE FROM contents WHERE segment = ?", (number,))
         self._db.execute("DELETE FROM segments WHERE number = ?", (number,))
 
@@ -245,7 +246,6 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
             with closing(connection.execute("PRAGMA journal_mode = WAL")) as cursor:
                 cursor.fetchall()
             connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA query_only = {mode == 'ro':d}")  # takes no parameters
     except BaseException:
         connection.close()
         raise

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 1.0
 """After trouble, wait so long before the next try."""
+AT_ONCE_S: Final = 0.1
+"""Making good takes so long of each sync, and the rest of the next ones."""
 
 
 class Indexing:
@@ -78,7 +80,9 @@ class Indexing:
             if self.index is None:
                 remove_index(self._folder.index)
                 self.index = Index.create(self._folder.index)
-            catch_up(self.index, self._folder, {s.number: s.synced for s in segments})
+            synced = {segment.number: segment.synced for segment in segments}
+            if not catch_up(self.index, self._folder, synced, time.monotonic() + AT_ONCE_S):
+                return
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
         else:

@@ -39,5 +39,11 @@ class Missing:
         return list(self._waiting)
 
     def written(self, stream: Stream, run: Interval) -> None:
-        """A gap record names these now."""
-        self._waiting.remove((stream, run))
+        """A gap record names these now; what was added to the run meanwhile still waits."""
+        for i, (other, waiting) in enumerate(self._waiting):
+            if other == stream and waiting.first == run.first:
+                if rest := waiting.count - run.count:
+                    self._waiting[i] = (stream, Interval(run.end, rest))
+                else:
+                    del self._waiting[i]
+                return

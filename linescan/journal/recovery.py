@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -17,6 +19,8 @@ from linescan.journal.scan import Damage, read_parts, walk
 
 log = logging.getLogger(__name__)
 
+MOST_TORN: Final = 33
+"""A crash leaves no more segments unfinished than a writer has open."""
 _BATCH: Final = 4096
 """Records that are entered at once."""
 
@@ -40,8 +44,8 @@ def recover(folder: Folder) -> Index | None:
     try:
         positions = index.positions() if index else {}
         numbers = folder.numbers()
-        if numbers:
-            _cut_tail(folder, numbers[-1], positions.get(numbers[-1], 0))
+        for number in numbers[-MOST_TORN:]:
+            _cut_tail(folder, number, positions.get(number, 0), last=number == numbers[-1])
         if index is None:
             remove_index(folder.index)
             index = Index.create(folder.index)
@@ -56,14 +60,24 @@ def recover(folder: Folder) -> Index | None:
     return index
 
 
-def catch_up(index: Index, folder: Folder, synced: Mapping[int, int] | None = None) -> None:
+def catch_up(
+    index: Index,
+    folder: Folder,
+    synced: Mapping[int, int] | None = None,
+    deadline: float = math.inf,
+) -> bool:
     """Enter what lies in the segments and is not indexed, and forget segments that are gone.
 
     Args:
         index: the index.
         folder: the journal.
         synced: for segments that are being written, up to where they are on the disk. None: nobody
-            writes; what is found is synced, and the parts of the newest messages are checked.
+            writes; what is found is synced, and the parts of messages that a crash may have torn
+            are checked.
+        deadline: when to leave the rest to the next call, as of ``time.monotonic``.
+
+    Returns:
+        Whether nothing is left.
 
     Raises:
         OSError: a segment cannot be read.
@@ -80,8 +94,11 @@ def catch_up(index: Index, folder: Folder, synced: Mapping[int, int] | None = No
             elif begin < end:
                 os.fdatasync(handle)  # what was not indexed may not have been on the disk either
             if begin < end:
-                check = synced is None and number == numbers[-1]
-                _index_segment(index, handle, number, begin, end, check=check)
+                check = synced is None and number in numbers[-MOST_TORN:]
+                span = begin, end
+                if not _index_segment(index, handle, number, span, deadline, check=check):
+                    return False
+    return True
 
 
 def _open_fitting(folder: Folder) -> Index | None:
@@ -119,14 +136,19 @@ def fits(index: Index, folder: Folder, numbers: Sequence[int]) -> bool:
     return True
 
 
-def _cut_tail(folder: Folder, number: int, position: int) -> None:
-    """Cut a segment after its last whole record; one without any record and header goes."""
+def _cut_tail(folder: Folder, number: int, position: int, *, last: bool) -> None:
+    """Cut a segment after its last whole record; one without any record and header goes.
+
+    Where others follow it, a message that is damaged stays: it is evidence.
+    """
     path = folder.segment(number)
     with opened(path, os.O_RDWR) as handle:
         size = os.fstat(handle).st_size
         whole = position
         for found in walk(handle, number, max(position, FILE_HEADER_BYTES), size):
-            if isinstance(found, Record) and read_parts(handle, found) is not None:
+            if isinstance(found, Damage):
+                continue
+            if not last or read_parts(handle, found) is not None:
                 whole = found.end
         if not whole and created_ns(handle, number):
             whole = FILE_HEADER_BYTES
@@ -139,11 +161,16 @@ def _cut_tail(folder: Folder, number: int, position: int) -> None:
 
 
 def _index_segment(
-    index: Index, handle: int, number: int, begin: int, end: int, *, check: bool
-) -> None:
-    """Enter a segment from ``begin`` on; with ``check``, only messages whose parts are whole."""
+    index: Index, handle: int, number: int, span: tuple[int, int], deadline: float, *, check: bool
+) -> bool:
+    """Enter a part of a segment; with ``check``, only messages whose parts are whole.
+
+    Returns:
+        Whether the deadline left time for all of it.
+    """
     created = {number: created_ns(handle, number)}
     batch: list[Record] = []
+    begin, end = span
     for found in walk(handle, number, max(begin, FILE_HEADER_BYTES), end):
         if isinstance(found, Damage):
             log.error(
@@ -160,4 +187,7 @@ def _index_segment(
         if len(batch) >= _BATCH:
             index.add(batch, {number: found.end}, created)
             batch.clear()
+            if time.monotonic() >= deadline:
+                return False
     index.add(batch, {number: end}, created)
+    return True

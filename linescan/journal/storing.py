@@ -174,8 +174,7 @@ class Storing:
     def _accept(self, segment: Segment, records: list[Record], gaps: Iterable[Gap]) -> None:
         with self._backlog.lock:
             segment.accept(records)
-            for gap in gaps:
-                self._account.write_gap(*gap)
+            self._account.write(records, gaps)
 
     def _segment(self, size: int) -> Segment:
         """Where so many bytes belong: the last segment, or a new one."""

@@ -242,7 +242,7 @@ class JournalWriter:
         with self._backlog.lock:
             done = segment.pending[:count]
             del segment.pending[:count]
-            self._account.sync(done)
+            self._account.sync(done, calm=not errors)
         return done
 
     def _prune_quietly(self, storing: Storing) -> None:

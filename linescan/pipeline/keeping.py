@@ -8,7 +8,7 @@ from typing import Final
 from linescan.config import JournalSection
 from linescan.journal import JournalReader, JournalWriter, Key
 from linescan.protocol import Buffer
-from linescan.publishing import Kept, KeptEpoch, Stream
+from linescan.publishing import JournalHealth, Kept, KeptEpoch, Stream
 
 FLUSH_S: Final = 10.0
 """A disk that has not written after so many seconds what was published keeps replays waiting no
@@ -32,12 +32,13 @@ class Keeping:
         self._reader = JournalReader(self._folder)
 
     def append(self, stream: Stream, seq: int, published_ns: int, frames: Sequence[Buffer]) -> None:
-        """Keep a message; nothing half-written stays where that fails."""
+        """Have a message kept; the frames stay as they are from now on."""
         self._writer.append(_key(stream, seq), published_ns, frames)
 
-    def note_missing(self, stream: Stream, seq: int) -> None:
-        """A message could not be kept."""
-        self._writer.note_missing(_key(stream, seq))
+    def health(self) -> JournalHealth:
+        """Whether messages are being kept."""
+        state = self._writer.state
+        return JournalHealth(state.since_ns, state.reason, state.missing)
 
     def sync(self) -> Mapping[Stream, int]:
         """Make durable what was appended, and say up to which numbers that is."""

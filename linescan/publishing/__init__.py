@@ -5,12 +5,13 @@ from linescan.publishing.deliver import Deliver
 from linescan.publishing.outgoing import Outgoing
 from linescan.publishing.publisher import Publisher
 from linescan.publishing.stage import Numbers, Publish
-from linescan.publishing.store import Journal, Kept, KeptEpoch, Stream
+from linescan.publishing.store import Journal, JournalHealth, Kept, KeptEpoch, Stream
 
 __all__ = [
     "Deliver",
     "Gate",
     "Journal",
+    "JournalHealth",
     "Kept",
     "KeptEpoch",
     "Numbers",

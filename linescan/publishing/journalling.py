@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -16,8 +15,8 @@ log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 1.0
 """After a sync that failed, wait so long before the next."""
-EACH: Final = 1000
-"""A journal that goes on failing is logged once in so many messages."""
+IDLE_S: Final = 10.0
+"""Sync as often where nothing is published: retention by age goes on."""
 
 FAILURES: Final = (LinescanError, OSError)
 
@@ -32,12 +31,8 @@ class Journalling:
 
     def __init__(self, journal: Journal, sync_s: float) -> None:
         self.journal = journal
-        self.missing = 0
-        """Messages that could not be kept."""
         self._sync_s = sync_s
         self._durable: Mapping[Stream, int] = {}
-        self._failing: dict[Stream, tuple[int, str]] = {}
-        self._unsynced: tuple[int, str] | None = None
         self._dirty = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher-sync", daemon=True)
@@ -60,16 +55,16 @@ class Journalling:
         self._thread.start()
 
     def append(self, stream: Stream, seq: int, published_ns: int, frames: Sequence[Buffer]) -> bool:
-        """Keep a message; whether that could be done."""
+        """Have a message kept; whether the journal takes it. What it does not take, it counts."""
         try:
             self.journal.append(stream, seq, published_ns, frames)
         except FAILURES as error:
-            self._fail(stream, seq, error)
+            log.debug(
+                "%s %d of %s is not in the journal: %s", stream.kind, seq, stream.camera, error
+            )
             return False
-        # Small events that find room do not end the alarm of large inspections that do not.
-        if self._failing.pop(stream, None) and not self._failing:
-            log.warning("the journal takes messages again; %d are missing in it", self.missing)
-        self._dirty.set()
+        finally:
+            self._dirty.set()
         return True
 
     def close(self, timeout_s: float) -> None:
@@ -82,35 +77,18 @@ class Journalling:
 
     def state(self) -> dict[str, Any]:
         """How the journal does, for the status message."""
-        trouble = next(iter(self._failing.values()), self._unsynced)
+        health = self.journal.health()
+        well = health.since_ns is None
         return {
-            "state": "failing" if trouble else "ok",
-            "since_ns": str(trouble[0]) if trouble else None,
-            "message": trouble[1] if trouble else None,
-            "missing": self.missing,
+            "state": "ok" if well else "failing",
+            "since_ns": None if well else str(health.since_ns),
+            "message": None if well else health.reason,
+            "missing": health.missing,
         }
-
-    def _fail(self, stream: Stream, seq: int, error: Exception) -> None:
-        self.missing += 1
-        if stream not in self._failing or self.missing % EACH == 0:
-            log.error(
-                "ALARM: %s %d of %s is published but not in the journal: %s (%d so far)",
-                stream.kind,
-                seq,
-                stream.camera,
-                error,
-                self.missing,
-            )
-        since, _ = self._failing.get(stream, (time.time_ns(), ""))
-        self._failing[stream] = since, str(error)
-        try:
-            self.journal.note_missing(stream, seq)
-        except FAILURES as again:
-            log.debug("the journal cannot note what is missing: %s", again)
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._dirty.wait()
+            self._dirty.wait(IDLE_S)
             self._closing.wait(self._sync_s if self._sync() else AGAIN_S)
         self._sync()
         try:
@@ -122,18 +100,9 @@ class Journalling:
         self._dirty.clear()
         try:
             self._durable = dict(self.journal.sync())
-        except FAILURES as error:
-            self._cannot_sync(error)
-            return False
         except Exception as error:
-            log.exception("syncing the journal failed")
-            self._cannot_sync(error)
+            known = isinstance(error, FAILURES)
+            log.error("what is in the journal is not durable: %s", error, exc_info=not known)
+            self._dirty.set()
             return False
-        self._unsynced = None
         return True
-
-    def _cannot_sync(self, error: Exception) -> None:
-        if self._unsynced is None:
-            log.error("ALARM: what is in the journal is not durable: %s", error)
-            self._unsynced = time.time_ns(), str(error)
-        self._dirty.set()

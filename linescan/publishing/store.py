@@ -41,10 +41,25 @@ class KeptEpoch:
     streams: Mapping[Stream, tuple[int, int]]
 
 
-class Journal(Protocol):
-    """A durable store of messages.
+@dataclass(frozen=True, slots=True)
+class JournalHealth:
+    """Whether a journal keeps what it is given.
 
-    ``append`` and ``note_missing`` are called in the publisher's thread, ``sync`` in another, all
+    Attributes:
+        since_ns: since when it does not, host time; None while it does.
+        reason: why it does not, in one sentence; empty while it does.
+        missing: messages since the start that it does not have, whatever the cause.
+    """
+
+    since_ns: int | None
+    reason: str
+    missing: int
+
+
+class Journal(Protocol):
+    """A durable store of messages, which counts what it misses and raises the alarm itself.
+
+    ``append`` is called in the publisher's thread, ``sync`` in another, ``health`` in any, all
     others in a third. Each raises a ``LinescanError`` or an ``OSError`` where it cannot do it.
     """
 
@@ -52,10 +67,10 @@ class Journal(Protocol):
         """Called once, before all others."""
 
     def append(self, stream: Stream, seq: int, published_ns: int, frames: Sequence[Buffer]) -> None:
-        """Keep a message; nothing half-written stays where that fails."""
+        """Have a message kept; the frames stay as they are from now on."""
 
-    def note_missing(self, stream: Stream, seq: int) -> None:
-        """A message could not be kept."""
+    def health(self) -> JournalHealth:
+        """Whether it keeps what it is given."""
 
     def sync(self) -> Mapping[Stream, int]:
         """Make durable what was appended, and say up to which numbers that is."""

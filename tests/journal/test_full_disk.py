@@ -104,6 +104,17 @@ def test_what_waits_for_a_gap_record_is_bounded(monkeypatch: pytest.MonkeyPatch)
     assert waiting.waiting()[-1] == (STREAM, Interval(18, 6))
 
 
+def test_what_is_missing_while_a_gap_record_is_written_waits_for_the_next() -> None:
+    waiting = missing.Missing()
+    waiting.add(STREAM, 3, 2)
+    ((stream, run),) = waiting.waiting()
+    waiting.add(STREAM, 5, 1)
+    waiting.written(stream, run)
+    assert waiting.waiting() == [(STREAM, Interval(5, 1))]
+    waiting.written(STREAM, Interval(5, 1))
+    assert waiting.waiting() == []
+
+
 @pytest.mark.parametrize(("limit", "count"), [("MOST_OPEN", 8), ("MOST_PENDING", 100)])
 def test_what_waits_for_a_sync_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, count: int

@@ -162,6 +162,7 @@ def test_a_full_disk_leaves_holes_in_the_journal_alone(tmp_path: Path) -> None:
         sent = publish(publisher, 5)
         with files_of(20_000):
             publish(publisher, 3, first=5, size=100_000)
+            assert replay(ask, publisher.epoch, "event", 7) == (sent, [[5, 3]])
         publish(publisher, 2, first=8)
         latest = publish(publisher, 1, first=10)
         assert ask.ask("latest", camera="web-1", kind="event")[1] == latest[0]

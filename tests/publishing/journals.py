@@ -7,16 +7,17 @@ from collections.abc import Generator, Mapping, Sequence
 
 from linescan.errors import JournalError
 from linescan.protocol import Buffer
-from linescan.publishing.store import Kept, KeptEpoch, Stream
+from linescan.publishing.store import JournalHealth, Kept, KeptEpoch, Stream
 
 
 class MemoryJournal:
     """Keeps messages in a dictionary.
 
     Attributes:
-        full: ``append`` and ``note_missing`` fail.
+        full: ``append`` fails.
         slow: reading waits for it.
         gone: what ``pruned`` gives.
+        synced: how often ``sync`` was called.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,8 @@ class MemoryJournal:
         self.slow = threading.Event()
         self.slow.set()
         self.read_count = 0
+        self.synced = 0
+        self._trouble = ""
         self.open_reads = 0
         self.gone: dict[Stream, int] = {}
         self.missing: list[tuple[Stream, int]] = []
@@ -38,17 +41,20 @@ class MemoryJournal:
 
     def append(self, stream: Stream, seq: int, published_ns: int, frames: Sequence[Buffer]) -> None:
         if self.full:
+            self.missing.append((stream, seq))
+            self._trouble = "the disk is full"
             raise JournalError("the disk is full")
+        self._trouble = ""
         self._started.setdefault(stream.epoch, published_ns)
         self._kept.setdefault(stream, {})[seq] = [bytes(frame) for frame in frames]
 
-    def note_missing(self, stream: Stream, seq: int) -> None:
-        self.missing.append((stream, seq))
-        if self.full:
-            raise JournalError("the disk is full")
+    def health(self) -> JournalHealth:
+        return JournalHealth(1 if self._trouble else None, self._trouble, len(self.missing))
 
     def sync(self) -> Mapping[Stream, int]:
+        self.synced += 1
         if self.failing_sync:
+            self._trouble = "input/output error"
             raise OSError("input/output error")
         return {stream: max(kept) for stream, kept in list(self._kept.items())}
 
