@@ -5,7 +5,9 @@
 Three loops are set up at once, each with a subscriber in a process of its own: ``bare`` (an XPUB
 socket that sends topic, header and the same arrays with copy=False), ``publisher`` (encoding and
 checksums included, no journal) and ``journal``. They take turns, a burst each, with as many
-messages in flight in all of them. A ratio is the median over rounds, of figures from one round.
+messages in flight in all of them; all subscribers do the same, and checksums are made by the
+publisher alone. A burst ends when its last message has arrived, and with the journal when the disk
+has all of it. A ratio is the median over rounds, of figures from one round.
 ``disk`` is what the journal's disk takes in plain writes, synced at the end: no journal is faster.
 """
 
@@ -78,22 +80,27 @@ def receive(endpoint: str, pipe: Any) -> None:
 class Loop:
     """A way to send, its subscriber, and how far that is."""
 
-    def __init__(self, endpoint: str, send: Callable[[int], None]) -> None:
+    def __init__(
+        self, endpoint: str, send: Callable[[int], None], settle: Callable[[], object] | None = None
+    ) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._pipe, end = spawn.Pipe()
         self._process = spawn.Process(target=receive, args=(endpoint, end), daemon=True)
         self._process.start()
         self._send = send
+        self._settle = settle
         self._sent = self._received = 0
 
     def burst(self, count: int) -> float:
-        """Send so many messages; gives messages per second, until the last one has arrived."""
+        """Send so many messages; gives messages per second, until the last one is settled."""
         began = time.perf_counter()
         for _ in range(count):
             self._wait(self._sent - IN_FLIGHT + 1)
             self._send(self._sent)
             self._sent += 1
         self._wait(self._sent)
+        if self._settle is not None:
+            self._settle()
         return count / (time.perf_counter() - began)
 
     def end(self) -> None:
@@ -148,12 +155,14 @@ def ours(items: list[Inspection], nbytes: int, journal: Journal | None) -> Itera
         publisher.send(Outgoing([] if message is None else [message], stamp=stamp))
 
     publisher.start()
-    loop = Loop(publisher.endpoint, send)
+    loop = Loop(publisher.endpoint, send, None if journal is None else journal.sync)
     while not publisher.wants(TOPIC):
         time.sleep(0.001)
     yield loop
     loop.end()
     publisher.close()
+    if journal is not None and (missing := journal.health().missing):
+        raise SystemExit(f"{missing} messages are missing in the journal: no figures from that")
 
 
 def disk(path: Path, count: int, nbytes: int) -> float:

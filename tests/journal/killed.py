@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from linescan.journal import Entry, JournalWriter
-from tests.journal.entries import message, put, section
+from tests.journal.entries import message, section, segments
+
+PATIENCE_S = 60.0
+"""A machine that has more to do may let the first sync wait."""
 
 
 def entries(epoch: str) -> Iterator[Entry]:
@@ -38,8 +41,12 @@ def write(folder: Path, epoch: str, pipe: int) -> None:
                     os.write(pipe, b"%d\n" % seq)
 
     threading.Thread(target=sync, daemon=True).start()
-    for entry in entries(epoch):
-        put(writer, [entry])
+    for number, entry in enumerate(entries(epoch)):
+        if len(segments(writer)) > 4:
+            writer.sync()
+        writer.append(entry.key, entry.published_ns, entry.frames)
+        if number % 16 == 15:  # so many may wait for the disk when it is killed
+            writer.flush()
 
 
 def main(folder: Path, rounds: int, seed: int) -> None:
@@ -51,7 +58,8 @@ def main(folder: Path, rounds: int, seed: int) -> None:
             os.close(reader)
             write(folder, f"epoch-{number}", pipe)
         os.close(pipe)
-        select.select([reader], [], [], choice.choice([0.0, 5.0, 5.0, 5.0]))
+        if choice.randrange(4):  # or at once, whatever it does
+            select.select([reader], [], [], PATIENCE_S)
         time.sleep(choice.random() * 0.03)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

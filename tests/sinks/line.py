@@ -10,7 +10,7 @@ from pathlib import Path
 from linescan.journal import Entry, JournalWriter, Key
 from linescan.protocol import Buffer, Kind, Stamp, encode, encode_end, encode_loss, encode_start
 from linescan.records import Cause, Loss
-from tests.journal.entries import section
+from tests.journal.entries import put, section
 from tests.protocol.samples import inspection
 from tests.sinks.waiting import wait_until
 
@@ -94,10 +94,8 @@ class Line:
 
     def _append(self, kind: Kind, stamp: Stamp, frames: list[Buffer] | None) -> None:
         assert frames is not None
-        if len(self.writer._segments) > 4:  # as the publisher does all the time
-            self.writer.sync()
         entry = Entry(Key(stamp.epoch, stamp.camera, kind, stamp.seq), stamp.published_ns, frames)
-        self.writer.append(entry.key, entry.published_ns, entry.frames)
+        put(self.writer, [entry])
         self.entries.append(entry)
 
 
