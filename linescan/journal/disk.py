@@ -95,20 +95,14 @@ class Direct:
             try:
                 count = os.pwrite(self._handle, self._memory[done:size], self._begin + done)
             except OSError as error:
-                if error.errno != errno.EINVAL or not self._pass_through_cache():
+                if error.errno != errno.EINVAL or not _use_cache(self._handle):
                     raise
                 continue
             if not count:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             done += count
             if done % BLOCK:  # cut short, by a limit of the file's size: it goes on from there
-                self._pass_through_cache()
-
-    def _pass_through_cache(self) -> bool:
-        """What cannot be written directly goes the usual way; whether that is something new."""
-        flags = fcntl.fcntl(self._handle, fcntl.F_GETFL)
-        fcntl.fcntl(self._handle, fcntl.F_SETFL, flags & ~os.O_DIRECT)
-        return bool(flags & os.O_DIRECT)
+                _use_cache(self._handle)
 
 
 class Buffered:
@@ -202,4 +196,12 @@ def _is_direct(handle: int, some: bytes) -> bool:
         if error.errno != errno.EINVAL:
             raise
         return True
+    _use_cache(handle)
     return False
+
+
+def _use_cache(handle: int) -> bool:
+    """What cannot be written directly goes the usual way; whether that is something new."""
+    flags = fcntl.fcntl(handle, fcntl.F_GETFL)
+    fcntl.fcntl(handle, fcntl.F_SETFL, flags & ~os.O_DIRECT)
+    return bool(flags & os.O_DIRECT)
