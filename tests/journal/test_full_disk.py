@@ -30,7 +30,7 @@ def with_mounts() -> list[str]:
 
 def test_a_disk_of_four_megabytes(tmp_path: Path) -> None:
     command = [*with_mounts(), "sh", "-ec", MOUNT, "sh", str(tmp_path), sys.executable]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert run.returncode == 0, run.stderr
     assert list(tmp_path.iterdir()) == []
 

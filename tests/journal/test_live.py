@@ -57,8 +57,8 @@ def test_two_readers_while_writing_and_pruning(tmp_path: Path) -> None:
             writer.sync()
             time.sleep(0.005)
     writer.sync()
-    reading.join(30)
-    there = list(map(int, child.communicate(timeout=30)[0].split()))
+    reading.join(200)
+    there = list(map(int, child.communicate(timeout=200)[0].split()))
     writer.close()
     assert here
     for seen in (here[0], there):

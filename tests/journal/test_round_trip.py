@@ -37,7 +37,7 @@ def histories(draw: st.DrawFn) -> list[Entry]:
     return entries
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(history=histories(), reopen=st.integers(0, 30), forget_index=st.booleans())
 def test_what_goes_in_comes_out(history: list[Entry], reopen: int, forget_index: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
