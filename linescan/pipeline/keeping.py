@@ -44,6 +44,14 @@ class Keeping:
         """Make durable what was appended, and say up to which numbers that is."""
         return {Stream(*stream): seq for stream, seq in self._writer.sync().items()}
 
+    def flush(self) -> None:
+        """Wait until what was appended is written, and would survive the death of the process.
+
+        Raises:
+            JournalError: the disk does not answer.
+        """
+        self._writer.flush(FLUSH_S)
+
     def epochs(self) -> Sequence[KeptEpoch]:
         """What is kept, in order of time."""
         return [
@@ -64,7 +72,7 @@ class Keeping:
 
     def read(self, stream: Stream, first: int, last: int) -> Generator[Kept, None, None]:
         """Messages of a range in order; those that are not to be had are left out."""
-        self._writer.flush(FLUSH_S)  # what was published is there for whoever asks next
+        self.flush()  # what was published is there for whoever asks next
         entries = self._reader.read(stream.epoch, stream.camera, stream.kind, first, last)
         for entry in entries:
             yield Kept(entry.key.seq, entry.frames)

@@ -56,12 +56,13 @@ class Line:
             folder=Path(order.folder), max_gb=order.max_gb, segment_mb=order.segment_mb
         )
         self.ledger = Ledger()
+        self.journal = Keeping(kept) if order.journal else None
         self.stage = Publish(
             section,
             "web-1",
             self.ledger,
             message_bytes=8192,
-            journal=Keeping(kept) if order.journal else None,
+            journal=self.journal,
             sync_s=0.02,
         )
         self.stage.setup()
@@ -106,6 +107,8 @@ def main() -> None:
         getattr(line, name)(*(json.loads(arg) for arg in args))
         if name != "close":
             line.stage.publisher.flush(10)
+            if line.journal is not None:
+                line.journal.flush()
         answer("done")
 
 
