@@ -99,13 +99,13 @@ def checksum(data: Buffer) -> int:
     """CRC-32C of contiguous bytes.
 
     Raises:
-        JournalError: it cannot be had at the speed of the stream.
+        JournalError: the package that computes it is missing.
     """
     value = crc32c(memoryview(data))
     if value is None:
         raise JournalError(
-            "the journal needs the compiled google-crc32c, which this Python has not: install it"
-            " with: pip install --force-reinstall google-crc32c"
+            "the journal needs the package crc32c, which this Python has not: install it with: pip"
+            " install crc32c"
         )
     return value
 

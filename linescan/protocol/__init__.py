@@ -1,6 +1,6 @@
 """The wire format ``linescan/1``: topic, JSON header, raw array parts.
 
-See docs/reference/protocol.md. Needs numpy alone; uses google-crc32c, and numcodecs for compressed
+See docs/reference/protocol.md. Needs numpy alone; uses crc32c, and numcodecs for compressed
 arrays, where they are installed.
 """
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Iterable, Mapping
-
-import numpy as np
 
 
 class Frames(list[bytes | memoryview]):
@@ -25,7 +22,7 @@ Checksum = Callable[[memoryview], int]
 
 
 def crc32c(data: memoryview) -> int | None:
-    """CRC-32C of contiguous bytes; None where it cannot be had at the speed of the stream."""
+    """CRC-32C of contiguous bytes, computed without Python's lock; None where it cannot be had."""
     compute = _implementation()
     return None if compute is None else compute(data)
 
@@ -33,13 +30,7 @@ def crc32c(data: memoryview) -> int | None:
 @functools.cache
 def _implementation() -> Checksum | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import google_crc32c
+        from crc32c import crc32c as compute
     except ImportError:
         return None
-    # Its fallback in pure Python would take seconds for one frame.
-    if google_crc32c.implementation != "c":
-        return None
-    # It takes arrays and bytes, but no memoryview.
-    return lambda data: int(google_crc32c.value(np.frombuffer(data, dtype=np.uint8)))
+    return compute

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
+from crc32c import crc32c
 
 from linescan.journal import JournalWriter
 from linescan.protocol import Kind
@@ -18,7 +18,7 @@ def records(data: bytes) -> Iterator[dict[str, Any]]:
     """All records of a segment."""
     magic, version, number, _, crc = struct.unpack_from("<8sIQqI", data)
     assert (magic.hex(" ").upper(), version, number) == ("89 4C 53 4A 52 4E 4C 0A", 1, 1)
-    assert crc == google_crc32c.value(data[:28])
+    assert crc == crc32c(data[:28])
     at = 32
     while at < len(data):
         magic, length, segment, offset, what, kind, count, published, seq, missing, n, m = (
@@ -27,14 +27,14 @@ def records(data: bytes) -> Iterator[dict[str, Any]]:
         assert magic.hex(" ").upper() == "89 4C 53 52 45 43 44 0A"
         assert (segment, offset) == (number, at)
         head = data[at : at + length]
-        assert struct.unpack("<I", head[-4:])[0] == google_crc32c.value(head[:-4])
+        assert struct.unpack("<I", head[-4:])[0] == crc32c(head[:-4])
         table = head[-4 - 12 * count : -4]
         names = head[-4 - 12 * count - n - m : -4 - 12 * count].decode()
         at += length
         parts = []
         for size, crc in struct.iter_unpack("<QI", table):
             parts.append(data[at : at + size])
-            assert crc == google_crc32c.value(parts[-1])
+            assert crc == crc32c(parts[-1])
             at += size
         yield {
             "what": what,
