@@ -10,6 +10,7 @@ from linescan.config import PublishSection
 from linescan.ledger import Ledger
 from linescan.publishing import Publish
 from tests.client.helpers import Raw
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def ledger() -> Ledger:
 def stage(ledger: Ledger) -> Iterator[Publish]:
     stage = Publish(PublishSection(data="tcp://127.0.0.1:*", linger_s=1), "web-1", ledger)
     stage.setup()
-    stage.publisher.flush(10)
+    stage.publisher.flush(PATIENCE_S)
     yield stage
     stage.teardown()
 

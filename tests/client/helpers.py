@@ -6,6 +6,7 @@ import queue
 import threading
 from typing import Any
 
+import pytest
 import zmq
 
 from linescan.client import Subscriber
@@ -20,6 +21,7 @@ from linescan.protocol import (
 )
 from linescan.publishing import Publish
 from tests.protocol.samples import as_received, inspection
+from tests.waiting import PATIENCE_MS, PATIENCE_S
 
 TOTALS = {
     "captured": 0, "published": 0, "lost": {}, "unaccounted": 0, "phantom": 0, "estimated": 0,
@@ -41,17 +43,24 @@ class Raw:
         while cameras:
             cameras -= self.socket.recv().endswith(b"/event/")
 
-    def greet(self, *cameras: str) -> None:
+    def greet(self, results: Subscriber, *cameras: str) -> None:
+        """Greet a subscriber that names no camera, and wait until it has joined all of these."""
         while not self.socket.recv().endswith(b"/welcome/"):
             pass
         self.send(encode_welcome("e", cameras, "raw"))
+        assert results._connection.socket.poll(PATIENCE_MS)
+        wait, results.timeout_s = results.timeout_s, 0.01
+        with pytest.raises(TimeoutError):
+            next(results)
+        results.timeout_s = wait
+        self.wait_for_events(len(cameras))
 
     def send(self, *frames: Buffer) -> None:
         self.socket.send_multipart(frames)
 
 
 def subscribe(stage: Publish, *kinds: str, **options: Any) -> Subscriber:
-    options = {"camera": "web-1", "timeout_s": 10, **options}
+    options = {"camera": "web-1", "timeout_s": PATIENCE_S, **options}
     return Subscriber(stage.publisher.endpoint, kinds or ("inspection",), **options)
 
 
@@ -91,4 +100,4 @@ class Reading(threading.Thread):
             self.messages.put(received)
 
     def take(self, count: int) -> list[Message]:
-        return [self.messages.get(timeout=20) for _ in range(count)]
+        return [self.messages.get(timeout=PATIENCE_S) for _ in range(count)]

@@ -22,9 +22,13 @@ from linescan.config import PublishSection
 from linescan.config.journal import JournalSection
 from linescan.ledger import Ledger
 from linescan.pipeline.keeping import Keeping
+from linescan.protocol import Kind, topic
 from linescan.publishing import Publish
 from linescan.records import Cause, Loss
 from tests.protocol.samples import inspection
+from tests.waiting import PATIENCE_S, wait_until
+
+INSPECTION = topic("web-1", Kind.INSPECTION)
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Line:
         list(self.stage.skip(Loss(self.line, 1, Cause.CAMERA_GAP)))
 
     def wait(self, count: int = 1) -> None:
-        self.stage.publisher.wait_for_subscribers(count, 30)
+        self.stage.publisher.wait_for_subscribers(count, PATIENCE_S)
 
     def end(self) -> None:
         list(self.stage.finish())
@@ -90,8 +94,21 @@ class Line:
     def close(self) -> None:
         self.stage.teardown()
 
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+    def durable(self) -> None:
+        """Wait until all that was published is on the disk."""
+        published = self.stage.publisher._published
+        wait_until(
+            lambda: all(published.durable(s) == seq for s, seq in published.last.items()),
+            "the journal's sync",
+        )
+
+    def wanted(self) -> None:
+        """Wait until somebody subscribes to inspections."""
+        wait_until(lambda: self.stage.publisher.wants(INSPECTION), "a subscriber")
+
+    def unwanted(self) -> None:
+        """Wait until nobody subscribes to inspections."""
+        wait_until(lambda: not self.stage.publisher.wants(INSPECTION), "that nobody subscribes")
 
     @property
     def endpoints(self) -> Mapping[str, str | None]:
@@ -106,7 +123,7 @@ def main() -> None:
         name, *args = command.split()
         getattr(line, name)(*(json.loads(arg) for arg in args))
         if name != "close":
-            line.stage.publisher.flush(10)
+            line.stage.publisher.flush(PATIENCE_S)
             if line.journal is not None:
                 line.journal.flush()
         answer("done")

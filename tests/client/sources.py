@@ -15,6 +15,7 @@ from linescan.ledger import Ledger
 from linescan.publishing import Publish
 from linescan.records import Cause, Loss
 from tests.protocol.samples import inspection
+from tests.waiting import PATIENCE_S
 endpoint, camera = sys.argv[1:3]
 ledger = Ledger()
 stage = Publish(PublishSection(data=endpoint, linger_s=1), camera, ledger)
@@ -23,7 +24,7 @@ print(stage.publisher.endpoint, flush=True)
 line = 0
 for command in sys.stdin:
     if command == "wait\\n":
-        stage.publisher.wait_for_subscribers(1, 30)
+        stage.publisher.wait_for_subscribers(1, PATIENCE_S)
     elif command == "frame\\n":
         item = inspection(line)
         line += 64
@@ -33,7 +34,7 @@ for command in sys.stdin:
         stage.finish()
         stage.teardown()
         break
-    stage.publisher.flush(10)
+    stage.publisher.flush(PATIENCE_S)
     print("done", flush=True)
 print("ended", flush=True)
 """

@@ -22,8 +22,12 @@ from linescan.errors import SubscribeError
 from linescan.protocol import EndEvent, Kind, Message, StartEvent
 from tests.client.helpers import Raw, end_message, message, seqs
 from tests.client.journalled import Journalled, Order, journalled
+from tests.waiting import PATIENCE_MS, PATIENCE_S, wait_until
 
 INSPECTIONS = ["inspection"]
+INSPECTION = b"linescan/1/web-1/inspection/"
+
+pytestmark = pytest.mark.timeout(180)  # several processes each
 
 
 @pytest.fixture
@@ -38,12 +42,20 @@ def line(order: Order) -> Iterator[Journalled]:
 
 
 def complete(line: Journalled, kinds: list[str] | None = None, **options: Any) -> Subscriber:
-    options = {"name": "qc-1", "camera": "web-1", "timeout_s": 20, **options}
+    options = {"name": "qc-1", "camera": "web-1", "timeout_s": PATIENCE_S, **options}
     return Subscriber(line.order.data, kinds, mode="complete", **options)
 
 
 def take(results: Subscriber, count: int) -> list[Message]:
     return list(itertools.islice(results, count))
+
+
+def miss(line: Journalled, results: Subscriber, count: int) -> None:
+    """Have so many inspections published that do not come over the live stream."""
+    results._connection.socket.unsubscribe(INSPECTION)
+    line.tell("unwanted", f"frame {count}")
+    results._connection.socket.subscribe(INSPECTION)
+    line.tell("wanted")
 
 
 def subscribers(line: Journalled) -> dict[str, Any]:
@@ -52,13 +64,21 @@ def subscribers(line: Journalled) -> dict[str, Any]:
     context: zmq.Context[Any] = zmq.Context()
     try:
         socket = context.socket(zmq.SUB)
-        socket.rcvtimeo = 10_000
+        socket.rcvtimeo = PATIENCE_MS
         socket.subscribe(b"")
         socket.connect(line.order.status)
         status = json.loads(socket.recv_multipart()[1])
         return {entry["name"]: entry for entry in status["subscribers"]}
     finally:
         context.destroy(linger=0)
+
+
+def gaps_told_by(line: Journalled, results: Subscriber) -> dict[str, int]:
+    """Gaps that a subscriber to which nothing comes any more has reported by now."""
+    with pytest.raises(TimeoutError):
+        next(results)
+    entries = subscribers(line).values()
+    return next((entry["gaps"] for entry in entries), {"inspection": 0, "event": 0})
 
 
 def test_who_comes_late_gets_everything_in_order(line: Journalled) -> None:
@@ -92,7 +112,7 @@ def test_it_goes_on_after_what_it_was_given_and_came_back_for(line: Journalled) 
         results.timeout_s = 0.5
         with pytest.raises(TimeoutError):
             next(results)
-        results.timeout_s = 20
+        results.timeout_s = PATIENCE_S
         line.tell("frame")
         assert seqs(take(results, 1)) == [10]
 
@@ -130,8 +150,8 @@ def test_who_does_not_keep_up_gets_everything_and_is_told(line: Journalled) -> N
         assert not results.missed
         assert "of the last 200 messages had to come from the journal" in reasons[0]
         assert results.slow == len(reasons)
-        status = subscribers(line)
-    assert status["qc-1"]["gaps"]["inspection"] > 200
+        results.timeout_s = 0.1
+        wait_until(lambda: gaps_told_by(line, results)["inspection"] > 200)
 
 
 def test_a_lost_tail_is_seen_from_the_status(line: Journalled) -> None:
@@ -140,9 +160,8 @@ def test_a_lost_tail_is_seen_from_the_status(line: Journalled) -> None:
         assert seqs(take(results, 2)) == [0, 1]
         before = results.fetched
         # As if the live stream had lost its last messages: nothing comes after them.
-        results._connection.socket.unsubscribe(b"linescan/1/web-1/inspection/")
-        time.sleep(0.3)
-        line.tell("frame 3")
+        results._connection.socket.unsubscribe(INSPECTION)
+        line.tell("unwanted", "frame 3")
         assert seqs(take(results, 3)) == [2, 3, 4]
         assert results.fetched - before == 3
 
@@ -154,12 +173,9 @@ def test_a_callback_that_raises_loses_no_message(line: Journalled) -> None:
     with complete(line, INSPECTIONS, on_gap=refuse) as results:
         line.tell("wait", "frame 2")
         assert seqs(take(results, 2)) == [0, 1]
-        results._connection.socket.unsubscribe(b"linescan/1/web-1/inspection/")
-        time.sleep(0.3)
-        line.tell("frame 3")
-        results._connection.socket.subscribe(b"linescan/1/web-1/inspection/")
-        time.sleep(0.3)
+        miss(line, results, 3)
         line.tell("frame 5", "end")
+        assert results._connection.socket.poll(PATIENCE_MS)  # before the status tells of the gap
         with pytest.raises(RuntimeError, match="not now"):
             next(results)
         assert seqs(list(results)) == list(range(2, 10))
@@ -173,7 +189,7 @@ def test_what_the_journal_no_longer_has_is_reported(tmp_path: Path) -> None:
         line.tell("frame 10")
         with complete(line, INSPECTIONS) as results:
             assert len(take(results, 5)) == 5
-        line.tell("frame 3000", "sleep 0.5", "frame 10", "end")
+        line.tell("frame 3000", "durable", "frame 10", "end", "durable")
         with complete(line, INSPECTIONS, on_expired=expired.append) as results:
             given = seqs(list(results))
         assert given[-1] == 3019
@@ -196,14 +212,10 @@ def test_without_a_journal_it_says_so_and_reports_gaps(
                 results.timeout_s = 0.5
                 with pytest.raises(TimeoutError):
                     next(results)
-                results.timeout_s = 20
+                results.timeout_s = PATIENCE_S
                 line.tell("frame 2")
                 assert seqs(take(results, 2)) == [3, 4]
-                results._connection.socket.unsubscribe(b"linescan/1/web-1/inspection/")
-                time.sleep(0.3)
-                line.tell("frame 4")
-                results._connection.socket.subscribe(b"linescan/1/web-1/inspection/")
-                time.sleep(0.3)
+                miss(line, results, 4)
                 line.tell("frame 1", "end")
                 assert seqs(list(results)) == [9]
                 assert expired == [Gap("web-1", Kind.INSPECTION, expired[0].epoch, 5, 4)]
@@ -212,7 +224,7 @@ def test_without_a_journal_it_says_so_and_reports_gaps(
 
 def test_a_publisher_that_greets_nobody_has_no_journal(raw: Raw) -> None:
     with Subscriber(
-        raw.endpoint, camera="web-1", mode="complete", name="a", timeout_s=10
+        raw.endpoint, camera="web-1", mode="complete", name="a", timeout_s=PATIENCE_S
     ) as results:
         raw.wait_for_events()
         for frames in (message(3), message(5), end_message(2, 5)):
@@ -235,7 +247,8 @@ def test_the_event_loop_goes_on_while_messages_wait(line: Journalled) -> None:
 
         with complete(line, INSPECTIONS) as results:
             assert next(results).seq == 0
-            time.sleep(0.5)  # now the others wait
+            control = results._feed.sockets[1]
+            assert control.poll(PATIENCE_MS)  # now the others wait
             ticking = asyncio.create_task(tick())
             async for received in results:
                 if received.seq < 5:
@@ -257,7 +270,7 @@ def test_it_can_be_awaited(line: Journalled) -> None:
         async def tick() -> None:
             nonlocal ticks
             while True:
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0)
                 ticks += 1
 
         ticking = asyncio.create_task(tick())
@@ -278,7 +291,7 @@ def test_it_can_be_awaited(line: Journalled) -> None:
 
     got, ticks = asyncio.run(read())
     assert got == list(range(20))
-    assert ticks > 10  # others ran meanwhile
+    assert ticks >= 20  # others ran meanwhile
 
 
 def test_it_waits_for_a_publisher_that_comes_later(order: Order) -> None:
@@ -290,7 +303,7 @@ def test_it_waits_for_a_publisher_that_comes_later(order: Order) -> None:
             results.timeout_s = 0.3
             with pytest.raises(TimeoutError, match="no publisher answers"):
                 next(results)
-            results.timeout_s = 20
+            results.timeout_s = PATIENCE_S
             line.begin()
             line.tell("frame 3", "end")
             assert seqs(list(results)) == [0, 1, 2]
@@ -304,36 +317,32 @@ def test_a_stopped_publisher_hangs_nobody(line: Journalled) -> None:
         assert seqs(take(results, 3)) == [0, 1, 2]
         os.kill(line.process.pid, signal.SIGSTOP)
         results.timeout_s = 0.3
-        began = time.monotonic()
         with pytest.raises(TimeoutError):
             next(results)
-        assert time.monotonic() - began < 3
         os.kill(line.process.pid, signal.SIGCONT)
-        results.timeout_s = 20
+        results.timeout_s = PATIENCE_S
         line.tell("frame 2", "end")
         assert seqs(list(results)) == [3, 4]
 
 
 def test_it_reports_gaps_in_every_mode(line: Journalled) -> None:
-    with Subscriber(line.order.data, name="viewer", timeout_s=10, camera="web-1") as results:
+    with Subscriber(
+        line.order.data, name="viewer", timeout_s=PATIENCE_S, camera="web-1"
+    ) as results:
         line.tell("wait", "frame 1")
         assert seqs(take(results, 1)) == [0]
-        results._connection.socket.unsubscribe(b"linescan/1/web-1/inspection/")
-        time.sleep(0.3)
-        line.tell("frame 4")
-        results._connection.socket.subscribe(b"linescan/1/web-1/inspection/")
-        time.sleep(0.3)
+        miss(line, results, 4)
         line.tell("frame 1")
         assert seqs(take(results, 1)) == [5]
         assert results.missed == 4
-        results.timeout_s = 1
-        with pytest.raises(TimeoutError):
-            next(results)
-        assert subscribers(line)["viewer"]["gaps"] == {"inspection": 4, "event": 0}
+        results.timeout_s = 0.1
+        wait_until(lambda: gaps_told_by(line, results) == {"inspection": 4, "event": 0})
 
 
 def test_objects_alone(line: Journalled) -> None:
-    with Subscriber(line.order.data, mode="objects", camera="web-1", timeout_s=10) as results:
+    with Subscriber(
+        line.order.data, mode="objects", camera="web-1", timeout_s=PATIENCE_S
+    ) as results:
         line.tell("wait", "frame 3", "end")
         given = list(results)
         assert [m.kind for m in given] == [Kind.OBJECTS] * 3
@@ -355,7 +364,7 @@ def test_two_read_at_their_own_pace(line: Journalled) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(2 * PATIENCE_S)
     assert got == {"a": list(range(300)), "b": list(range(300))}
 
 

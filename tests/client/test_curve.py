@@ -23,6 +23,7 @@ from linescan.publishing import Publisher
 from tests.keyring import Keyring
 from tests.publishing.journals import MemoryJournal
 from tests.publishing.sending import FREE, publish
+from tests.waiting import PATIENCE_S
 
 Subscribe = Callable[..., Subscriber]
 
@@ -54,7 +55,7 @@ def subscribe() -> Iterator[Subscribe]:
     with ExitStack() as stack:
 
         def make(publisher: Publisher, keys: ClientKeys | None, **options: object) -> Subscriber:
-            options = {"timeout_s": 20, **options}
+            options = {"timeout_s": PATIENCE_S, **options}
             return stack.enter_context(
                 Subscriber(publisher.endpoint, ["event"], keys=keys, **options)  # type: ignore[arg-type]
             )
@@ -79,7 +80,7 @@ def test_with_keys_the_live_stream_comes(
     publisher: Publisher, keyring: Keyring, subscribe: Subscribe
 ) -> None:
     results = subscribe(publisher, keyring.new("qc-1"), camera="web-1")
-    publisher.wait_for_subscribers(1, 20)
+    publisher.wait_for_subscribers(1, PATIENCE_S)
     publish(publisher, 3)
     assert take(results, 3) == [0, 1, 2]
 
@@ -107,7 +108,7 @@ def test_a_key_that_is_not_allowed_ends_in_words_and_works_once_it_is(
     got: list[int] = []
     reading = threading.Thread(target=lambda: got.append(next_allowed(results)))
     reading.start()
-    publisher.wait_for_subscribers(1, 20)
+    publisher.wait_for_subscribers(1, PATIENCE_S)
     publish(publisher, 1)
     reading.join(20)
     assert got == [0]

@@ -15,6 +15,7 @@ from tests.client.helpers import Reading, end_message
 from tests.keyring import Keyring
 from tests.publishing.journals import MemoryJournal
 from tests.publishing.sending import FREE, publish
+from tests.waiting import PATIENCE_S
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def test_all_addresses(keyring: Keyring, keys: ClientKeys, anywhere: str) -> Non
         publish(publisher, 3)
         there = f"tcp://127.0.0.2:{publisher.endpoint.rpartition(':')[2]}"
         with Subscriber(
-            there, ["event"], mode="complete", name="qc-1", keys=keys, timeout_s=20
+            there, ["event"], mode="complete", name="qc-1", keys=keys, timeout_s=PATIENCE_S
         ) as results:
             assert [next(results).seq for _ in range(3)] == [0, 1, 2]
 
@@ -65,7 +66,7 @@ def test_ipc(keyring: Keyring, keys: ClientKeys, tmp_path: Path) -> None:
     with publishing(keyring, path, path + ".control", path + ".status") as publisher:
         publish(publisher, 3)
         with Subscriber(
-            path, ["event"], mode="complete", name="qc-1", keys=keys, timeout_s=20
+            path, ["event"], mode="complete", name="qc-1", keys=keys, timeout_s=PATIENCE_S
         ) as results:
             assert [next(results).seq for _ in range(3)] == [0, 1, 2]
 
@@ -77,11 +78,11 @@ def test_a_subscriber_with_keys_finds_a_publisher_that_comes_back(
         endpoint = publisher.endpoint
         results = Subscriber(endpoint, ["event"], camera="web-1", keys=keys)
         reading = Reading(results)
-        publisher.wait_for_subscribers(1, 20)
+        publisher.wait_for_subscribers(1, PATIENCE_S)
         publish(publisher, 1)
         (first,) = reading.take(1)
     with publishing(keyring, endpoint, FREE, FREE) as publisher:
-        publisher.wait_for_subscribers(1, 20)
+        publisher.wait_for_subscribers(1, PATIENCE_S)
         publish(publisher, 1)
         (second,) = reading.take(1)
         assert (first.seq, second.seq) == (0, 0)

@@ -11,17 +11,31 @@ import pytest
 import zmq
 
 from linescan.client import Gap, Subscriber
-from linescan.client.control import Control
+from linescan.client.control import REPLY_S, Control
 from linescan.client.lanes import Stream
 from linescan.client.replies import decode_reply
 from linescan.client.reporting import MOST_GAPS, Reporting
 from linescan.protocol import Buffer, Kind
 from linescan.protocol.control import MAX_RUNS
 from tests.client.helpers import message
+from tests.waiting import PATIENCE_MS, PATIENCE_S
 
 Answer = Callable[[dict[str, Any], int], list[list[Buffer]]]
 """Replies to a request, the so manieth of its name."""
 LAST = 5
+
+
+class Clock:
+    """Stands in for the module ``time``: it goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def perf_counter_ns(self) -> int:
+        return round(self.now * 1e9)
 
 
 class Desk(threading.Thread):
@@ -124,7 +138,7 @@ def test_after_a_wrong_answer_it_begins_anew_and_gets_everything(
 ) -> None:
     monkeypatch.setattr("linescan.client.control.REPLY_S", 0.5)
     server = desk(lies(LIES[name]))
-    options: dict[str, Any] = {"mode": "complete", "name": "a", "timeout_s": 10}
+    options: dict[str, Any] = {"mode": "complete", "name": "a", "timeout_s": PATIENCE_S}
     with Subscriber("tcp://127.0.0.1:9", control=server.endpoint, **options) as results:
         given = [next(results).seq for _ in range(LAST + 1)]
         assert given == list(range(LAST + 1))
@@ -139,7 +153,7 @@ def test_a_damaged_message_is_reported_and_passed_over(desk: Callable[[Answer], 
 
     expired: list[Gap] = []
     server = desk(lies(damaged))
-    options: dict[str, Any] = {"mode": "complete", "name": "a", "timeout_s": 10}
+    options: dict[str, Any] = {"mode": "complete", "name": "a", "timeout_s": PATIENCE_S}
     with Subscriber(
         "tcp://127.0.0.1:9", control=server.endpoint, on_expired=expired.append, **options
     ) as results:
@@ -152,7 +166,9 @@ def test_who_waits_for_its_application_is_not_taken_for_dead(
     desk: Callable[[Answer], Desk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All credit is used up: it is for the subscriber to go on, and nothing is asked for again."""
-    monkeypatch.setattr("linescan.client.control.REPLY_S", 0.1)
+    clock = Clock()
+    monkeypatch.setattr("linescan.client.complete.time", clock)
+    monkeypatch.setattr("linescan.client.plan.FIRST_CREDIT", 1)  # nothing else is on its way
     sent: dict[str, int] = {}
 
     def by_credit(request: dict[str, Any], count: int) -> list[list[Buffer]]:
@@ -166,16 +182,15 @@ def test_who_waits_for_its_application_is_not_taken_for_dead(
         return [*replies, reply(replay, more=False, expired=[])] if upto > LAST else replies
 
     server = desk(by_credit)
-    options: dict[str, Any] = {"mode": "complete", "name": "a", "timeout_s": 10}
+    options: dict[str, Any] = {"mode": "complete", "since": "oldest", "timeout_s": PATIENCE_S}
     with Subscriber("tcp://127.0.0.1:9", control=server.endpoint, **options) as results:
         given = []
         for _ in range(LAST + 1):
             given.append(next(results).seq)
-            threading.Event().wait(0.2)
+            clock.now += 10 * REPLY_S
         assert given == list(range(LAST + 1))
     names = [request["request"] for request in server.requests]
-    assert names.count("replay") == 1
-    assert names.count("credit") >= 1
+    assert (names.count("replay"), names.count("credit")) == (1, LAST)
 
 
 def test_gaps_that_wait_to_be_reported_are_bounded(desk: Callable[[Answer], Desk]) -> None:
@@ -191,7 +206,7 @@ def test_gaps_that_wait_to_be_reported_are_bounded(desk: Callable[[Answer], Desk
         while reporting.busy or acks:
             reporting.pump(0.0, acks)
             assert control.socket is not None
-            assert control.socket.poll(5000)
+            assert control.socket.poll(PATIENCE_MS)
             answer = control.read(0.0)
             assert answer is not None
             assert reporting.answered(answer, 0.0, acks)

@@ -10,6 +10,8 @@ from typing import Any
 
 import zmq
 
+from tests.waiting import PATIENCE_MS
+
 Reply = dict[str, Any]
 
 
@@ -57,7 +59,7 @@ def asking(endpoint: str | None, **options: int) -> Iterator[Asking]:
     context: zmq.Context[Any] = zmq.Context()
     try:
         socket = context.socket(zmq.DEALER)
-        socket.rcvtimeo = 10_000
+        socket.rcvtimeo = PATIENCE_MS
         for name, value in options.items():
             setattr(socket, name, value)
         assert endpoint is not None

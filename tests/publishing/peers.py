@@ -12,7 +12,7 @@ READER = """
 import sys
 from linescan.client import Subscriber
 endpoint, camera = sys.argv[1:3]
-with Subscriber(endpoint, ("inspection", "event"), camera=camera, timeout_s=30) as results:
+with Subscriber(endpoint, ("inspection", "event"), camera=camera, timeout_s=45) as results:
     print("ready", flush=True)
     for message in results:
         print(message.kind, message.seq, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from linescan.protocol import Kind, Stamp, encode_start
 from linescan.publishing import Outgoing, Publisher
+from tests.waiting import PATIENCE_S
 
 FREE = "tcp://127.0.0.1:*"
 
@@ -18,5 +19,5 @@ def publish(publisher: Publisher, count: int, first: int = 0, size: int = 0) -> 
         )
         publisher.send(Outgoing([message], stamp=stamp, kind=Kind.EVENT))
         messages.append([bytes(frame) for frame in message])
-    publisher.flush(10)
+    publisher.flush(PATIENCE_S)
     return messages

@@ -17,6 +17,7 @@ from linescan.publishing import Outgoing, Publisher
 from tests.protocol.samples import inspection
 from tests.publishing.asking import Asking, asking
 from tests.publishing.journals import MemoryJournal
+from tests.waiting import PATIENCE_MS, PATIENCE_S
 
 FREE = "tcp://127.0.0.1:*"
 SCHEMA = Draft202012Validator(schema())
@@ -33,7 +34,7 @@ def publisher() -> Iterator[Publisher]:
         message = encode(inspection(seq), Kind.INSPECTION, stamp)
         assert message is not None
         publisher.send(Outgoing([message], stamp=stamp))
-    publisher.flush(10)
+    publisher.flush(PATIENCE_S)
     yield publisher
     publisher.close()
 
@@ -94,7 +95,7 @@ def test_status_and_greeting_fit(publisher: Publisher, ask: Asking) -> None:
     ask.ask("ack", name="qc", **stream, seq=1)
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.linger = 0
-        socket.rcvtimeo = 10_000
+        socket.rcvtimeo = PATIENCE_MS
         socket.subscribe(b"")
         socket.connect(publisher.endpoints["status"] or "")
         topic, text = socket.recv_multipart()

@@ -18,6 +18,7 @@ from linescan.publishing.router import CUT_BYTES
 from tests.publishing.asking import Asking, asking
 from tests.publishing.journals import MemoryJournal
 from tests.publishing.sending import FREE, publish
+from tests.waiting import PATIENCE_MS, wait_until
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_replay_with_credit(publisher: Publisher, ask: Asking) -> None:
         assert (reply["ok"], reply["more"], reply["seq"]) == (True, True, seq)
         got.append(frames)
         if seq % 2:
-            assert ask.quiet()
+            assert ask.ask("ping")[0]["ok"]  # and no message before it
             ask.send("credit", id=id_, n=2)
     assert got == messages[2:]
     reply, frames = ask.receive()
@@ -133,7 +134,7 @@ def test_acknowledgements_without_a_journal_are_remembered() -> None:
 def test_a_req_socket_is_answered(publisher: Publisher) -> None:
     context: zmq.Context[Any] = zmq.Context()
     socket = context.socket(zmq.REQ)
-    socket.rcvtimeo = 10_000
+    socket.rcvtimeo = PATIENCE_MS
     socket.connect(publisher.endpoints["control"] or "")
     for _ in range(3):
         socket.send_json({"schema": "linescan", "version": 1, "request": "ping"})
@@ -230,8 +231,10 @@ def test_a_frame_beyond_all_limits_costs_the_connection_alone(
     publisher: Publisher, ask: Asking
 ) -> None:
     with asking(publisher.endpoints["control"]) as rude:
+        monitor = rude.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         rude.socket.send(bytes(CUT_BYTES + 1))
-        assert rude.quiet(300)
+        assert monitor.poll(PATIENCE_MS)
+        assert rude.quiet()
     assert ask.ask("ping")[0]["ok"]
 
 
@@ -247,9 +250,11 @@ def test_jobs_for_the_journal_are_bounded(
         assert ask.receive()[0]["error"]["code"] == "busy"
     assert ask.ask("ping")[0]["ok"]
     journal.slow.set()
+    wait_until(lambda: publisher._desk._clerk.under_way <= 1)  # the status looks now and then
+    ask.send("ping", id="last")
     answered = 0
-    while not ask.quiet(300):
-        answered += ask.receive()[0]["reply"] == "positions"
+    while (reply := ask.receive()[0])["id"] != "last":
+        answered += reply["reply"] == "positions"
     assert MOST_JOBS - 2 <= answered < MOST_JOBS
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,9 +18,11 @@ from linescan.client import Subscriber
 from linescan.errors import PublishError
 from linescan.protocol import Buffer, InspectionMessage, Kind, Stamp, encode, encode_start, topic
 from linescan.publishing import Outgoing, Publisher
+from linescan.publishing.outlet import Outlet
 from linescan.publishing.publisher import QUEUE
 from tests.protocol.samples import inspection
 from tests.publishing.peers import output, reader
+from tests.waiting import PATIENCE_MS, PATIENCE_S, wait_until
 
 FREE = "tcp://127.0.0.1:*"
 MB = 1 << 20
@@ -55,10 +56,22 @@ def hang_on() -> Iterator[Callable[[str], None]]:
     context.destroy(linger=0)
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what another thread or process does; the test's time-out ends it."""
-    while not condition():
-        time.sleep(0.005)
+@pytest.fixture
+def back(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """After all were cut off, so many come back before anything is sent, however slowly."""
+
+    def set_count(count: int) -> None:
+        cut_off = Outlet._cut_off
+
+        def cut_off_and_wait(outlet: Outlet) -> None:
+            cut_off(outlet)
+            while outlet._subscriptions.peers(outlet._presence) < count:
+                assert outlet.socket.poll(PATIENCE_MS)
+                outlet.read_subscriptions()
+
+        monkeypatch.setattr(Outlet, "_cut_off", cut_off_and_wait)
+
+    return set_count
 
 
 def large(publisher: Publisher, seq: int, nbytes: int = LARGE) -> list[Buffer]:
@@ -99,7 +112,7 @@ def test_a_taken_path_is_not_stolen(tmp_path: Path) -> None:
     with pytest.raises(PublishError, match="it is taken"):
         Publisher(endpoint, ["web-1"]).start()
     with Subscriber(endpoint, camera="web-1"):
-        first.wait_for_subscribers(1, 10)
+        first.wait_for_subscribers(1, PATIENCE_S)
     first.close()
 
 
@@ -129,11 +142,11 @@ def test_a_bad_endpoint_names_itself_and_the_cure(endpoint: str, complaint: str)
 
 def test_waits_for_subscribers(publisher: Publisher) -> None:
     with Subscriber(publisher.endpoint, camera="web-1"):
-        publisher.wait_for_subscribers(1, 10)
+        publisher.wait_for_subscribers(1, PATIENCE_S)
         with pytest.raises(PublishError, match=r"1 of 2 subscribers came to tcp.* within 0.1 s"):
             publisher.wait_for_subscribers(2, 0.1)
         with Subscriber(publisher.endpoint, ["mask"], camera="web-1"):
-            publisher.wait_for_subscribers(2, 10)
+            publisher.wait_for_subscribers(2, PATIENCE_S)
         wait_until(lambda: not publisher.wants(topic("web-1", Kind.MASK)))
         with pytest.raises(PublishError, match="1 of 2"):
             publisher.wait_for_subscribers(2, 0.1)
@@ -157,10 +170,10 @@ def test_knows_what_is_wanted(publisher: Publisher) -> None:
 def test_a_peer_that_names_no_camera_is_greeted_and_does_not_want_everything(
     publisher: Publisher,
 ) -> None:
-    with Subscriber(publisher.endpoint, ["event"], timeout_s=10) as results:
+    with Subscriber(publisher.endpoint, ["event"], timeout_s=PATIENCE_S) as results:
 
         def send_one() -> None:
-            publisher.wait_for_subscribers(1, 10)
+            publisher.wait_for_subscribers(1, PATIENCE_S)
             publisher.send(Outgoing([event(publisher, 0)]))
 
         sender = threading.Thread(target=send_one)
@@ -178,7 +191,7 @@ def test_on_sent_comes_in_order_and_flush_waits_for_it(publisher: Publisher) -> 
 
     for seq in range(50):
         publisher.send(Outgoing([event(publisher, seq)], on_sent=note(seq)))
-    publisher.flush(10)
+    publisher.flush(PATIENCE_S)
     assert sent == list(range(50))
 
 
@@ -211,7 +224,7 @@ def test_flush_ends_when_a_turn_has_sent_all_that_waited(publisher: Publisher) -
     for _ in range(QUEUE):
         publisher.send(Outgoing([]))
     second.set()
-    publisher.flush(10)
+    publisher.flush(PATIENCE_S)
 
 
 def test_the_queue_is_bounded(publisher: Publisher) -> None:
@@ -226,12 +239,12 @@ def test_the_queue_is_bounded(publisher: Publisher) -> None:
     sender = threading.Thread(target=flood)
     sender.start()
     wait_until(lambda: len(sent) == QUEUE)
-    sender.join(0.1)
+    sender.join(0.1)  # it would go on if it could
     assert sender.is_alive()
     assert len(sent) == QUEUE
     leave.set()
     sender.join()
-    publisher.flush(10)
+    publisher.flush(PATIENCE_S)
 
 
 def test_after_a_failure_nothing_hangs(publisher: Publisher) -> None:
@@ -264,7 +277,7 @@ def test_close_does_not_wait_for_a_stuck_peer_beyond_the_linger_time(
     publisher: Publisher, hang_on: Callable[[str], None]
 ) -> None:
     hang_on(publisher.endpoint)
-    publisher.wait_for_subscribers(1, 10)
+    publisher.wait_for_subscribers(1, PATIENCE_S)
     for seq in range(16):
         publisher.send(Outgoing([large(publisher, seq)]))
     publisher.close()  # the test's time-out ends it otherwise
@@ -274,7 +287,7 @@ def test_a_stopped_subscriber_costs_bounded_memory_and_holds_nobody_up(
     publisher: Publisher,
 ) -> None:
     with reader(publisher.endpoint) as stopped, reader(publisher.endpoint) as live:
-        publisher.wait_for_subscribers(2, 20)
+        publisher.wait_for_subscribers(2, PATIENCE_S)
         os.kill(stopped.pid, signal.SIGSTOP)
         before = psutil.Process().memory_info().rss
         most = 0
@@ -292,27 +305,28 @@ def test_small_parts_count_as_well(publisher: Publisher) -> None:
     """Copies of parts below 64 KiB, as pyzmq makes them, would be told as let go of at once."""
     nbytes = 60_000
     with reader(publisher.endpoint) as stopped:
-        publisher.wait_for_subscribers(1, 20)
+        publisher.wait_for_subscribers(1, PATIENCE_S)
         os.kill(stopped.pid, signal.SIGSTOP)
         for seq in range(400):
             publisher.send(Outgoing([large(publisher, seq, nbytes)]))
-        publisher.flush(10)
+        publisher.flush(PATIENCE_S)
         assert publisher.held_bytes > 10 * nbytes  # what the kernel did not take
 
 
 @pytest.mark.parametrize(("limit_mb", "least", "left"), [(128, 3, 2), (32, 1, 1)])
 def test_the_limit_holds_for_messages_of_which_few_fit(
-    limit_mb: int, least: int, left: int
+    limit_mb: int, least: int, left: int, back: Callable[[int], None]
 ) -> None:
     """By the count of what is queued, and by the memory of the process.
 
     Where there is room for one only, the peer that stands still is cut off.
     """
     limit, each = limit_mb * MB, 28 * MB
+    back(1)  # the one that is alive
     publisher = Publisher(FREE, ["web-1"], memory_mb=limit // MB, linger_s=0.2, message_bytes=each)
     publisher.start()
     with reader(publisher.endpoint) as stopped, reader(publisher.endpoint) as live:
-        publisher.wait_for_subscribers(2, 20)
+        publisher.wait_for_subscribers(2, PATIENCE_S)
         before = psutil.Process().memory_info().rss
         os.kill(stopped.pid, signal.SIGSTOP)
         most = grown = 0
@@ -335,8 +349,8 @@ def test_a_message_that_never_fits_is_dropped_counted_and_named(
     publisher = Publisher(FREE, ["web-1"], memory_mb=2, linger_s=0.2, message_bytes=LARGE)
     publisher.start()
     fates: list[str] = []
-    with Subscriber(publisher.endpoint, camera="web-1", timeout_s=10) as results:
-        publisher.wait_for_subscribers(1, 10)
+    with Subscriber(publisher.endpoint, camera="web-1", timeout_s=PATIENCE_S) as results:
+        publisher.wait_for_subscribers(1, PATIENCE_S)
         for seq, nbytes in enumerate((LARGE, 2 * LARGE, LARGE)):
             sent, failed = (partial(fates.append, f"{seq} {what}") for what in ("sent", "failed"))
             publisher.send(Outgoing([large(publisher, seq, nbytes)], sent, failed))
@@ -358,8 +372,12 @@ def test_memory_without_room_for_one_message_is_refused_at_once() -> None:
 
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])
 def test_peers_that_hang_at_different_times_do_not_exceed_the_limit(
-    transport: str, tmp_path: Path, hang_on: Callable[[str], None]
+    transport: str,
+    tmp_path: Path,
+    hang_on: Callable[[str], None],
+    back: Callable[[int], None],
 ) -> None:
+    back(1)  # the one that is alive
     endpoint = FREE if transport == "tcp" else f"ipc://{tmp_path}/s"
     publisher = Publisher(
         endpoint, ["web-1"], memory_mb=LIMIT_MB, linger_s=0.2, message_bytes=LARGE
@@ -367,12 +385,12 @@ def test_peers_that_hang_at_different_times_do_not_exceed_the_limit(
     publisher.start()
     bound = publisher.endpoint
     with reader(bound) as live:
-        publisher.wait_for_subscribers(1, 20)
+        publisher.wait_for_subscribers(1, PATIENCE_S)
         most = seq = 0
         for _ in range(5):
             present = publisher._peers()
             hang_on(bound)
-            publisher.wait_for_subscribers(present + 1, 20)
+            publisher.wait_for_subscribers(present + 1, PATIENCE_S)
             for _ in range(25):
                 publisher.send(Outgoing([large(publisher, seq)]))
                 assert output(live).readline() == f"inspection {seq}\n"
@@ -386,7 +404,7 @@ def test_peers_that_hang_at_different_times_do_not_exceed_the_limit(
 
 def test_a_killed_subscriber_is_forgotten(publisher: Publisher) -> None:
     with reader(publisher.endpoint) as killed, reader(publisher.endpoint) as live:
-        publisher.wait_for_subscribers(2, 20)
+        publisher.wait_for_subscribers(2, PATIENCE_S)
         for seq in range(30):
             if seq == 10:
                 killed.kill()
@@ -398,13 +416,13 @@ def test_a_killed_subscriber_is_forgotten(publisher: Publisher) -> None:
 def nothing_is_held(publisher: Publisher) -> bool:
     """Nothing but the event that is sent to find out."""
     publisher.send(Outgoing([event(publisher, 0)]))
-    publisher.flush(10)
+    publisher.flush(PATIENCE_S)
     return publisher.held_bytes < 10_000
 
 
 def test_arrays_are_let_go_once_they_were_fetched(publisher: Publisher) -> None:
-    with Subscriber(publisher.endpoint, camera="web-1", timeout_s=10) as results:
-        publisher.wait_for_subscribers(1, 10)
+    with Subscriber(publisher.endpoint, camera="web-1", timeout_s=PATIENCE_S) as results:
+        publisher.wait_for_subscribers(1, PATIENCE_S)
         message = large(publisher, 0)
         publisher.send(Outgoing([message]))
         received = next(results)

@@ -30,6 +30,7 @@ from linescan.publishing import Deliver, Numbers, Outgoing, Publish
 from linescan.records import Cause, Inspection, Interval, Loss
 from tests.protocol.samples import inspection
 from tests.publishing.runs import Items, Run, bare, runs
+from tests.waiting import PATIENCE_S
 
 FREE = PublishSection(data="tcp://127.0.0.1:*", linger_s=1)
 
@@ -64,7 +65,7 @@ def ledger() -> Ledger:
 def stage(ledger: Ledger) -> Iterator[Publish]:
     stage = Publish(FREE, "web-1", ledger, {"frame": {"lines": 64}})
     stage.setup()
-    stage.publisher.flush(10)
+    stage.publisher.flush(PATIENCE_S)
     yield stage
     stage.teardown()
 
@@ -73,8 +74,10 @@ def received(
     stage: Publish, items: Items, kinds: Iterable[str] = ("inspection", "event")
 ) -> list[Message]:
     """What a subscriber gets that was there from the first item on."""
-    with Subscriber(stage.publisher.endpoint, kinds, camera="web-1", timeout_s=10) as results:
-        stage.publisher.wait_for_subscribers(1, 10)
+    with Subscriber(
+        stage.publisher.endpoint, kinds, camera="web-1", timeout_s=PATIENCE_S
+    ) as results:
+        stage.publisher.wait_for_subscribers(1, PATIENCE_S)
         feed(stage, items)
         messages = list(results)
         assert not results.missed
@@ -126,7 +129,9 @@ def test_messages_of_a_run(ledger: Ledger, tmp_path: Path) -> None:
         Loss(130, 0, Cause.SHUTDOWN),
         inspection(130, rows=72),
     ]
-    with Subscriber(section.data, ("inspection", "event"), camera="web-1", timeout_s=10) as results:
+    with Subscriber(
+        section.data, ("inspection", "event"), camera="web-1", timeout_s=PATIENCE_S
+    ) as results:
         stage.setup()
         feed(stage, items)
         stage.teardown()
@@ -239,7 +244,7 @@ def test_a_frame_counts_as_published_once_its_inspection_is_sent(
     ledger.capture([Interval(0, 64)])
     list(stage.process(inspection(0)))
     with pytest.raises(PublishError):
-        stage.publisher.flush(10)
+        stage.publisher.flush(PATIENCE_S)
     assert ledger.totals().published == 64
     assert ledger.totals().balanced
 
@@ -260,7 +265,7 @@ def test_a_failed_publisher_loses_what_comes_and_hangs_nobody(
     unsendable: Any = ["text is not bytes"]
     stage.publisher.send(Outgoing([unsendable]))
     with pytest.raises(PublishError):
-        stage.publisher.flush(10)
+        stage.publisher.flush(PATIENCE_S)
     for item in (inspection(0), inspection(64)):
         with pytest.raises(PublishError):
             list(stage.process(item))

@@ -18,6 +18,7 @@ from linescan.records import Interval
 from tests.publishing.asking import asking
 from tests.publishing.journals import MemoryJournal
 from tests.publishing.sending import FREE, publish
+from tests.waiting import PATIENCE_MS
 
 EVENTS = Stream("e", "web-1", Kind.EVENT)
 
@@ -44,7 +45,7 @@ class Statuses:
 def statuses(publisher: Publisher) -> Iterator[Statuses]:
     context: zmq.Context[Any] = zmq.Context()
     socket = context.socket(zmq.SUB)
-    socket.rcvtimeo = 10_000
+    socket.rcvtimeo = PATIENCE_MS
     socket.subscribe(b"linescan/1/web-1/status/")
     socket.connect(publisher.endpoints["status"] or "")
     yield Statuses(socket)
