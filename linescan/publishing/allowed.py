@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -38,7 +39,7 @@ class Allowed:
         self._lock = threading.Lock()
         self._seen: dict[str, _Version] = {}
         self._keys: dict[str, bytes] = {}
-        self._names: dict[bytes, str] = {}
+        self._names: dict[bytes, set[str]] = {}
         self._readable = True
 
     def check(self) -> None:
@@ -60,8 +61,8 @@ class Allowed:
         if not self._names:
             log.warning("%s: no keys: nobody can connect (linescan keys allow)", self.folder)
 
-    def name_of(self, public: bytes) -> str | None:
-        """The name under which a key is allowed; None where it is not."""
+    def names_of(self, public: bytes) -> Collection[str]:
+        """The names under which a key is allowed; none where it is not."""
         with self._lock:
             try:
                 self._look()
@@ -70,8 +71,12 @@ class Allowed:
                 if self._readable:
                     log.error("%s: nobody is allowed: %s", self.folder, error.strerror)
                 self._readable = False
-                return None
-            return self._names.get(public)
+                return ()
+        return self.names_known(public)
+
+    def names_known(self, public: bytes) -> Collection[str]:
+        """As ``names_of``, without looking at the folder anew."""
+        return self._names.get(public, ())
 
     def _look(self) -> None:
         """Read what has changed.
@@ -90,7 +95,10 @@ class Allowed:
                 except KeyFileError as error:
                     log.error("not allowed: %s", error)
         self._keys = {name: key for name, key in self._keys.items() if name in seen}
-        self._names = {key: name for name, key in self._keys.items()}
+        names: dict[bytes, set[str]] = {}
+        for name, key in self._keys.items():
+            names.setdefault(key, set()).add(name)
+        self._names = names
         self._seen = seen
         log.info("%s: %d keys are allowed", self.folder, len(self._names))
 

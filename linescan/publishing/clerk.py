@@ -7,12 +7,14 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
+
+from linescan.publishing.journalling import FAILURES
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[], Callable[[], None]]
-"""Runs in the clerk's thread; what it gives runs in the publisher's."""
+T = TypeVar("T")
 MOST_JOBS: Final = 64
 """Jobs under way, at most, beside those of running replays."""
 
@@ -28,7 +30,7 @@ class Clerk:
         self._wake = wake
         self.under_way = 0
         """Jobs whose results were not taken over yet."""
-        self._jobs: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], Callable[[], None]] | None] = queue.SimpleQueue()
         self._done: deque[Callable[[], None]] = deque()
         self._thread = threading.Thread(target=self._run, name="publisher-clerk", daemon=True)
 
@@ -41,10 +43,18 @@ class Clerk:
         """Begin."""
         self._thread.start()
 
-    def submit(self, work: Work) -> None:
-        """Do something; callers that are not bounded otherwise ask ``busy`` before."""
+    def submit(
+        self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]
+    ) -> None:
+        """Do something; callers that are not bounded otherwise ask ``busy`` before.
+
+        Args:
+            work: runs in the clerk's thread.
+            done: told what came of it, in the publisher's thread.
+            failed: told why nothing came of it, or why ``done`` failed, in the publisher's thread.
+        """
         self.under_way += 1
-        self._jobs.put(work)
+        self._jobs.put(partial(_do, work, done, failed))
 
     def settle(self) -> None:
         """Take over results, in the thread that submits."""
@@ -59,15 +69,28 @@ class Clerk:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (work := self._jobs.get()) is not None:
-            try:
-                done = work()
-            except Exception:
-                log.exception("work for the control socket failed")
-                done = _nothing
-            self._done.append(done)
+        while (job := self._jobs.get()) is not None:
+            self._done.append(job())
             self._wake()
 
 
-def _nothing() -> None:
-    pass
+def log_failure(what: str, error: Exception) -> None:
+    """Log why something failed; what nobody thought of, with its traceback."""
+    log.error("%s: %s", what, error, exc_info=None if isinstance(error, FAILURES) else error)
+
+
+def _do(
+    work: Callable[[], T], done: Callable[[T], None], failed: Callable[[Exception], None]
+) -> Callable[[], None]:
+    try:
+        found = work()
+    except Exception as error:  # noqa: BLE001 - who waits must hear of it
+        return partial(failed, error)
+    return partial(_take_over, done, failed, found)
+
+
+def _take_over(done: Callable[[T], None], failed: Callable[[Exception], None], found: T) -> None:
+    try:
+        done(found)
+    except Exception as error:  # noqa: BLE001 - nonsense found must not end the publisher
+        failed(error)

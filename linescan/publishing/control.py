@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,11 +18,12 @@ from linescan.protocol.control import (
 )
 from linescan.protocol.fields import MAX_INT, Fields
 from linescan.protocol.schema import schema_text
-from linescan.publishing.clerk import Clerk
-from linescan.publishing.journalling import FAILURES
+from linescan.publishing.clerk import Clerk, log_failure
+from linescan.publishing.curve import Gate
+from linescan.publishing.positions import Earlier, Found, look, positions
 from linescan.publishing.published import Published
 from linescan.publishing.replays import MOST, MOST_OF_A_PEER, Replays
-from linescan.publishing.reports import Reports, acknowledged_json
+from linescan.publishing.reports import Reports, Unnamed
 from linescan.publishing.requests import (
     Caller,
     RequestError,
@@ -34,16 +34,12 @@ from linescan.publishing.requests import (
     stream_of,
 )
 from linescan.publishing.router import Outcome, Router
-from linescan.publishing.store import Journal, KeptEpoch, Stream
-
-log = logging.getLogger(__name__)
+from linescan.publishing.store import Journal, Stream
 
 T = TypeVar("T")
 
 AT_ONCE: Final = 64
 """Requests that are answered before the publisher looks after its messages again."""
-MOST_EPOCHS: Final = 1000
-"""Newest epochs that a reply names."""
 LIMITS: Final = {
     "request_bytes": MAX_REQUEST_BYTES,
     "id_characters": MAX_ID,
@@ -62,6 +58,7 @@ class Control:
         published: what was published.
         reports: where acknowledgements and gaps are noted.
         clerk: does what takes long.
+        gate: says under which names a subscriber may ask; None allows any.
 
     Attributes:
         about: software and endpoints, for ``describe``.
@@ -73,15 +70,22 @@ class Control:
         published: Published,
         reports: Reports,
         clerk: Clerk,
+        gate: Gate | None,
     ) -> None:
         self._router = router
         self._published = published
         self._reports = reports
         self._clerk = clerk
+        self._gate = gate
+        self._unnamed = Unnamed()
         self.about: Mapping[str, Any] = {}
-        journalling = published.journalling
-        self._journal = None if journalling is None else journalling.journal
-        self._replays = None if self._journal is None else Replays(self._journal, clerk, router)
+        self._journal: Journal | None = None
+        self._replays: Replays | None = None
+        self._earlier: Earlier | None = None
+        if published.journalling is not None:
+            self._journal = published.journalling.journal
+            self._replays = Replays(self._journal, clerk, router)
+            self._earlier = Earlier(self._journal, published.epoch)
         self._answers: Mapping[str, Callable[[Caller, Fields], None]] = {
             "ping": self._ping,
             "describe": self._describe,
@@ -98,10 +102,10 @@ class Control:
     def serve(self) -> bool:
         """Answer requests that wait; whether there may be more of them."""
         for _ in range(AT_ONCE):
-            frames = self._router.receive()
-            if frames is None:
+            received = self._router.receive()
+            if received is None:
                 return False
-            self._answer(*split(frames))
+            self._answer(*split(*received))
         return True
 
     def settle(self) -> None:
@@ -124,6 +128,10 @@ class Control:
     def replays_running(self) -> int:
         """Replays that run."""
         return 0 if self._replays is None else len(self._replays)
+
+    def unnamed_waits(self, since_s: float) -> bool:
+        """Whether a subscriber without a name may still ask for something, after the end began."""
+        return self._unnamed.waits(since_s)
 
     def _answer(self, caller: Caller, frames: list[bytes]) -> None:
         try:
@@ -177,16 +185,40 @@ class Control:
         self._send(caller, [reply, *kept.frames])
 
     def _ack(self, caller: Caller, fields: Fields) -> None:
-        name, stream = check_name(fields.text("name")), stream_of(fields)
+        name, stream = self._name(caller, fields), stream_of(fields)
         seq = fields.integer("seq")
-        self._reports.acknowledge(name, stream, seq)
-        if self._journal is None:
+        if stream.epoch == self._published.epoch:
+            self._camera(fields)
+            last = self._published.last.get(stream, -1)
+            if seq > last:
+                raise fields.fail("seq", f"at most {last}: no more was published so far")
+        if self._journal is None or self._earlier is None:
+            if stream.epoch != self._published.epoch:
+                raise RequestError("unknown_stream", "there is no journal: earlier runs are gone")
+            self._reports.acknowledge(name, stream, seq)
             self._succeed(caller)
+        elif stream.epoch == self._published.epoch:
+            self._note(caller, name, stream, partial(self._keep, self._journal, name, stream, seq))
         else:
-            self._submit(caller, partial(self._journal.acknowledge, name, stream, seq), _empty)
+            acknowledge = partial(self._earlier.acknowledge, name, stream, seq)
+            self._note(caller, name, stream, acknowledge)
+
+    @staticmethod
+    def _keep(journal: Journal, name: str, stream: Stream, seq: int) -> int:
+        journal.acknowledge(name, stream, seq)
+        return seq
+
+    def _note(self, caller: Caller, name: str, stream: Stream, keep: Callable[[], int]) -> None:
+        """Have an acknowledgement kept, and note it once it is."""
+
+        def noted(seq: int) -> dict[str, Any]:
+            self._reports.acknowledge(name, stream, seq)
+            return {}
+
+        self._submit(caller, keep, noted)
 
     def _gaps(self, caller: Caller, fields: Fields) -> None:
-        name, stream = check_name(fields.text("name")), stream_of(fields)
+        name, stream = self._name(caller, fields), stream_of(fields)
         runs = fields.runs("runs", 0, MAX_INT)
         if len(runs) > MAX_RUNS:
             raise RequestError("bad_request", f"request.runs: at most {MAX_RUNS} at a time")
@@ -194,54 +226,31 @@ class Control:
         self._succeed(caller)
 
     def _positions(self, caller: Caller, fields: Fields) -> None:
-        name = None if fields.empty("name") else check_name(fields.text("name"))
-        if name is not None:
+        name = None if fields.empty("name") else self._name(caller, fields)
+        if name is None:
+            self._unnamed.came(caller.peer)
+        else:
             self._reports.seen(name)
-        journal = self._journal
-        if journal is None:
+        if self._journal is None:
             mine = self._reports.seen(name).acknowledged if name is not None else {}
-            self._succeed(caller, **self._position_fields((), mine))
-            return
+            self._succeed(caller, **positions(self._published, Found(acknowledged=mine)))
+        else:
+            answer = partial(positions, self._published)
+            self._submit(caller, partial(look, self._journal, name), answer)
 
-        def look(journal: Journal = journal) -> tuple[Sequence[KeptEpoch], Mapping[Stream, int]]:
-            return journal.epochs(), journal.acknowledged(name) if name is not None else {}
-
-        self._submit(caller, look, lambda found: self._position_fields(*found))
-
-    def _position_fields(
-        self, epochs: Sequence[KeptEpoch], acknowledged: Mapping[Stream, int]
-    ) -> dict[str, Any]:
-        mine = self._published.epoch
-        started = {kept.epoch: kept.started_ns for kept in epochs[-MOST_EPOCHS:]}
-        ranges: dict[str, dict[Stream, tuple[int | None, int]]] = {
-            kept.epoch: dict(kept.streams) for kept in epochs[-MOST_EPOCHS:]
-        }
-        started.setdefault(mine, self._published.started_ns)
-        own = ranges.setdefault(mine, {})
-        for stream, last in self._published.last.items():
-            own[stream] = own.get(stream, (None, 0))[0], last
-        return {
-            "epochs": [
-                {
-                    "epoch": epoch,
-                    "started_ns": str(started[epoch]),
-                    "current": epoch == mine,
-                    "streams": [self._position(s, *ranges[epoch][s]) for s in ranges[epoch]],
-                }
-                for epoch in started
-            ],
-            "acknowledged": acknowledged_json(acknowledged),
-        }
-
-    def _position(self, stream: Stream, oldest: int | None, last: int) -> dict[str, Any]:
-        current = stream.epoch == self._published.epoch
-        return {
-            "camera": stream.camera,
-            "kind": str(stream.kind),
-            "oldest": oldest,
-            "last": last,
-            "durable": self._published.durable(stream) if current else last,
-        }
+    def _name(self, caller: Caller, fields: Fields) -> str:
+        """The name under which a subscriber asks, if it may use that."""
+        name = check_name(fields.text("name"))
+        if self._gate is not None:
+            own = self._gate.names_of(caller.key)
+            if name not in own:
+                known = ", ".join(sorted(own)) or "none any more"
+                raise RequestError(
+                    "not_allowed",
+                    f"your key does not stand for the name {name}, but for {known}: take that one,"
+                    f" or have the key allowed under this one too",
+                )
+        return name
 
     def _replay(self, caller: Caller, fields: Fields) -> None:
         stream = stream_of(fields)
@@ -250,11 +259,13 @@ class Control:
         credit = fields.integer("credit", low=1, high=MAX_CREDIT)
         if self._replays is None:
             raise RequestError("no_journal", "this publisher keeps no journal: nothing to replay")
+        self._unnamed.goes_on(caller.peer)
         self._replays.begin(caller, stream, first, last, credit)
 
     def _credit(self, caller: Caller, fields: Fields) -> None:
         count = fields.integer("n", low=1, high=MAX_CREDIT)
         if self._replays is not None:
+            self._unnamed.goes_on(caller.peer)
             self._replays.add_credit(caller, count)
 
     def _cancel(self, caller: Caller, _: Fields) -> None:
@@ -280,17 +291,15 @@ class Control:
         if self._clerk.busy:
             raise RequestError("busy", "too many requests are under way: ask again in a second")
 
-        def do() -> Callable[[], None]:
-            try:
-                found = work()
-            except FAILURES as error:
-                log.error("%s request: %s", caller.request, error)
-                refusal = caller.refusal("journal_failed", str(error))
-                return lambda: self._send(caller, [refusal])
-            return lambda: self._succeed(caller, **answer(found))
+        self._clerk.submit(
+            work,
+            lambda found: self._succeed(caller, **answer(found)),
+            partial(self._cannot, caller),
+        )
 
-        self._clerk.submit(do)
-
-
-def _empty(_: object) -> dict[str, Any]:
-    return {}
+    def _cannot(self, caller: Caller, error: Exception) -> None:
+        """Tell who asked that nothing came of it."""
+        code = error.code if isinstance(error, RequestError) else "journal_failed"
+        if not isinstance(error, RequestError):
+            log_failure(f"{caller.request} request", error)
+        self._send(caller, [caller.refusal(code, str(error))])

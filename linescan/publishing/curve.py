@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,6 +57,10 @@ class Gate:
         """Connections that were refused because their key is not allowed."""
         return self._refusals
 
+    def names_of(self, key: str | None) -> Collection[str]:
+        """The names that a client with this key may use, as of the last connection."""
+        return self._allowed.names_known(b"" if key is None else key.encode())
+
     def new_context(self) -> zmq.Context[Any]:
         """A context whose sockets want keys, and that answers for them until it is terminated."""
         context: zmq.Context[Any] = zmq.Context()
@@ -81,31 +86,31 @@ class Gate:
             while True:
                 request = door.recv_multipart()
                 try:
-                    name = self._admit(request)
+                    key = self._admit(request)
                 except Exception:  # one that cannot be judged must not lock out all others
                     log.exception("a client's key cannot be checked: refused")
-                    name = ""
+                    key = b""
                 id_ = request[1] if len(request) > 1 else b""
-                code, text = (b"200", b"OK") if name else (b"400", b"key not allowed")
-                door.send_multipart([b"1.0", id_, code, text, name.encode(), b""])
+                code, text = (b"200", b"OK") if key else (b"400", b"key not allowed")
+                door.send_multipart([b"1.0", id_, code, text, key, b""])
         door.close()
 
-    def _admit(self, request: list[bytes]) -> str:
-        """The name of the client that asks, or nothing."""
+    def _admit(self, request: list[bytes]) -> bytes:
+        """The public key of the client that asks, or nothing."""
         if len(request) != _FRAMES or request[0] != b"1.0" or request[5] != b"CURVE":
-            return ""
+            return b""
         key = request[6]
         # A socket that takes both families names IPv4 addresses in the form of IPv6.
         address = request[3].decode("ascii", "replace").removeprefix("::ffff:")
         if len(key) != KEY_BYTES:
-            return ""
+            return b""
         public = z85.encode(key)
-        name = self._allowed.name_of(public)
-        if name is None:
+        names = self._allowed.names_of(public)
+        if not names:
             self._note_refusal(public, address)
-            return ""
-        log.info("key %s from %s is allowed", name, address)
-        return name
+            return b""
+        log.info("key %s from %s is allowed", ", ".join(sorted(names)), address)
+        return public
 
     def _note_refusal(self, public: bytes, address: str) -> None:
         with self._lock:
@@ -126,3 +131,8 @@ class Gate:
                 self._allowed.folder,
                 public.decode(),
             )
+
+
+def new_context(gate: Gate | None) -> zmq.Context[Any]:
+    """A context for a publisher's sockets; without a gate, they serve everybody."""
+    return zmq.Context() if gate is None else gate.new_context()

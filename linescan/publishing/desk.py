@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import zmq
 
-from linescan.publishing.clerk import Clerk
+from linescan.publishing.clerk import Clerk, log_failure
 from linescan.publishing.control import Control
-from linescan.publishing.journalling import FAILURES
+from linescan.publishing.curve import Gate, new_context
 from linescan.publishing.published import Published
 from linescan.publishing.reports import Reports
 from linescan.publishing.router import Router
 from linescan.publishing.status import PERIOD_S, Status
-
-log = logging.getLogger(__name__)
+from linescan.publishing.store import KeptEpoch
 
 BLOCKED_S: Final = 0.02
 """ZeroMQ does not tell when it has let go of a message: look again after so long."""
@@ -37,7 +35,7 @@ class Desk:
         limit_bytes: most memory for replies that subscribers have not fetched.
         figures: more for the status message.
         wake: wakes the publisher's thread.
-        new_context: makes the context of the sockets.
+        gate: lets in only those whose keys are allowed; without it, everybody.
     """
 
     def __init__(
@@ -48,9 +46,9 @@ class Desk:
         limit_bytes: int,
         figures: Callable[[], dict[str, Any]],
         wake: Callable[[], None],
-        new_context: Callable[[], zmq.Context[Any]] = zmq.Context,
+        gate: Gate | None = None,
     ) -> None:
-        self._new_context = new_context
+        self._gate = gate
         self._published = published
         self._reports = Reports()
         self._figures = figures
@@ -59,7 +57,7 @@ class Desk:
         self._status = None if status is None else Status(status, published, self._reports)
         self._control: Control | None = None
         if self._router is not None:
-            self._control = Control(self._router, published, self._reports, self._clerk)
+            self._control = Control(self._router, published, self._reports, self._clerk, gate)
         self._looking = False
         self._more = False
         self._due_s = 0.0
@@ -70,7 +68,7 @@ class Desk:
         Raises:
             PublishError: an endpoint cannot be had.
         """
-        self._context = self._new_context()
+        self._context = new_context(self._gate)
         try:
             if self._router is not None:
                 self._router.open(self._context)
@@ -139,14 +137,19 @@ class Desk:
         )
         self._look(self._status)
 
-    def wanted(self) -> bool:
-        """Whether a subscriber that must not lose anything may still fetch something."""
+    def wanted(self, since_s: float) -> bool:
+        """Whether a subscriber that must not lose anything may still fetch something.
+
+        Args:
+            since_s: when the end of the run began, as ``time.monotonic`` has it.
+        """
         if self._control is None or self._published.journalling is None:
             return False
         return bool(
             self._clerk.under_way
             or self._control.replays_running
             or self._reports.behind(self._published.last, RECENT_S)
+            or self._control.unnamed_waits(since_s)
         )
 
     def close(self, linger_ms: int) -> None:
@@ -163,21 +166,16 @@ class Desk:
         if journalling is None or self._looking:
             return
         self._looking = True
-        journal = journalling.journal
 
-        def look() -> Callable[[], None]:
-            try:
-                found = journal.epochs()
-            except FAILURES as error:
-                log.error("the journal cannot be read: %s", error)
-                found = ()
+        def seen(found: Sequence[KeptEpoch]) -> None:
+            status.oldest = {
+                stream: oldest for kept in found for stream, (oldest, _) in kept.streams.items()
+            }
+            self._looking = False
 
-            def take_over() -> None:
-                self._looking = False
-                status.oldest = {
-                    stream: oldest for kept in found for stream, (oldest, _) in kept.streams.items()
-                }
+        def failed(error: Exception) -> None:
+            log_failure("the journal cannot be read", error)
+            status.oldest = {}
+            self._looking = False
 
-            return take_over
-
-        self._clerk.submit(look)
+        self._clerk.submit(journalling.journal.epochs, seen, failed)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import zmq
 
 from linescan.protocol import Buffer
 from linescan.publishing.budget import MemoryBudget
+from linescan.publishing.curve import Gate, new_context
 from linescan.publishing.endpoint import HANDSHAKE_MS, bind, rebind
 from linescan.publishing.subscriptions import Subscriptions
 
@@ -45,7 +46,7 @@ class Outlet:
         subscriptions: the count of subscribed peers, kept up to date.
         presence: the topic that tells peers apart: whoever subscribes to it is there.
         budget: the memory for messages that subscribers have not fetched.
-        new_context: makes the context of the socket.
+        gate: lets in only those whose keys are allowed; without it, everybody.
     """
 
     def __init__(
@@ -55,14 +56,14 @@ class Outlet:
         subscriptions: Subscriptions,
         presence: bytes,
         budget: MemoryBudget,
-        new_context: Callable[[], zmq.Context[Any]] = zmq.Context,
+        gate: Gate | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._welcome = welcome
         self._subscriptions = subscriptions
         self._presence = presence
         self._budget = budget
-        self._new_context = new_context
+        self._gate = gate
 
     def open(self) -> None:
         """Bind.
@@ -70,7 +71,7 @@ class Outlet:
         Raises:
             PublishError: the endpoint cannot be had.
         """
-        self._context = self._new_context()
+        self._context = new_context(self._gate)
         try:
             self.socket = self._new_socket()
             self.endpoint = bind(self.socket, self.endpoint)

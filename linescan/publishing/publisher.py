@@ -1,19 +1,17 @@
-"""The publisher: one thread owns the data socket, a bounded queue feeds it.
+"""The publisher: one thread owns the sockets, a bounded queue feeds it.
 
-ZeroMQ sockets are not thread-safe, so nothing but that thread ever touches the socket.
+ZeroMQ sockets are not thread-safe, so nothing but that thread ever touches them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import threading
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import zmq
 
@@ -22,6 +20,7 @@ from linescan.protocol import Kind, encode_welcome, topic
 from linescan.publishing.budget import MemoryBudget
 from linescan.publishing.curve import Gate
 from linescan.publishing.desk import CLERK_S, Desk
+from linescan.publishing.handover import QUEUE, Handover
 from linescan.publishing.journalling import Journalling
 from linescan.publishing.outgoing import Outgoing, Sender
 from linescan.publishing.outlet import Outlet
@@ -33,13 +32,13 @@ from linescan.version import __version__
 log = logging.getLogger(__name__)
 
 SOFTWARE: Final = f"linescan {__version__}"
-QUEUE: Final = 4
-"""Results that wait for the socket, at most."""
 MESSAGE_BYTES: Final = 8 << 20
 """Size of a message where none is given: a frame of 2048 lines of 4096 pixels."""
 REPLAY_SHARE: Final = 4
 """With a journal, one part in so many of the memory is for replays: a subscriber that asks for one
 and does not read cannot hold up what is published."""
+REPLY_SHARE: Final = 8
+"""Without a journal, one part in so many is for replies."""
 SYNC_S: Final = 0.1
 SYNC_PATIENCE_S: Final = 30.0
 END_S: Final = 2 * CLERK_S + SYNC_PATIENCE_S
@@ -87,34 +86,26 @@ class Publisher:
         self.endpoint = endpoint
         self.epoch = str(uuid.uuid4())
         self._cameras = tuple(cameras)
-        replay_bytes = (memory_mb << 20) // REPLAY_SHARE if journal is not None else 0
+        self._gate = gate
         self._journalling = None if journal is None else Journalling(journal, sync_s)
         self._published = Published(self.epoch, time.time_ns(), cameras, self._journalling)
-        self._gate = gate
-        self._new_context: Callable[[], zmq.Context[Any]] = (
-            zmq.Context if gate is None else gate.new_context
-        )
+        self._handover = Handover(endpoint)
+        reply_bytes = _reply_bytes(memory_mb << 20, control, journal)
         self._desk = Desk(
             control,
             status,
             self._published,
-            replay_bytes,
+            reply_bytes,
             self._figures,
-            self._wake,
-            self._new_context,
+            self._handover.wake,
+            gate,
         )
         self._events = [topic(camera, Kind.EVENT) for camera in cameras]
         self._subscriptions = Subscriptions(topic(c, kind) for c in cameras for kind in Kind)
-        self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes, replay_bytes)
+        self._budget = MemoryBudget(memory_mb << 20, message_bytes, image_bytes, reply_bytes)
         self._sender = Sender(self._published, self._budget)
-        self._linger_ms = round(linger_s * 1000)
-        self._changed = threading.Condition()
-        self._queue: deque[Outgoing] = deque()
-        self._sending = False
-        self._closing = False
-        self._error: BaseException | None = None
+        self._linger_s = linger_s
         self._thread: threading.Thread | None = None
-        self._bell: socket.socket | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -134,11 +125,9 @@ class Publisher:
             JournalError: the journal cannot be written.
         """
         outlet = self._open()
-        self._bell, bell_end = socket.socketpair()
-        for end in (self._bell, bell_end):
-            end.setblocking(False)
+        self._handover.open()
         self._thread = threading.Thread(
-            target=self._run, args=(outlet, bell_end), name="publisher", daemon=True
+            target=self._run, args=(outlet,), name="publisher", daemon=True
         )
         self._thread.start()
         log.info("publishing at %s", self.endpoint)
@@ -156,11 +145,11 @@ class Publisher:
                 self._subscriptions,
                 self._events[0],
                 self._budget,
-                self._new_context,
+                self._gate,
             )
             outlet.open()
             undo.pop_all()
-        self.endpoint = outlet.endpoint
+        self.endpoint = self._handover.endpoint = outlet.endpoint
         self._desk.describe(software=SOFTWARE, endpoints=self.endpoints)
         if self._journalling is not None:
             self._journalling.start()
@@ -177,16 +166,13 @@ class Publisher:
         Raises:
             PublishError: they did not come in time, or the publisher was closed meanwhile.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._over() or self._peers() >= count, timeout_s)
-            if not self._over() and self._peers() >= count:
-                self._changed.wait_for(self._over, SETTLE_S)
-            self._check()
-            if self._peers() < count:
-                raise PublishError(
-                    f"{self._peers()} of {count} subscribers came to {self.endpoint} within"
-                    f" {timeout_s:g} s; start them, or lower publish.wait_for_subscribers"
-                )
+        if self._handover.wait_for(lambda: self._peers() >= count, timeout_s):
+            self._handover.wait_for(lambda: False, SETTLE_S)
+        if self._peers() < count:
+            raise PublishError(
+                f"{self._peers()} of {count} subscribers came to {self.endpoint} within"
+                f" {timeout_s:g} s; start them, or lower publish.wait_for_subscribers"
+            )
 
     def wants(self, name: bytes) -> bool:
         """Whether anybody subscribes to a topic. Safe from any thread."""
@@ -198,11 +184,7 @@ class Publisher:
         Raises:
             PublishError: the publisher is closed or has failed; no callback will be called.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._over() or len(self._queue) < QUEUE)
-            self._check()
-            self._queue.append(outgoing)
-        self._wake()
+        self._handover.send(outgoing)
 
     def flush(self, timeout_s: float) -> None:
         """Wait until the socket took everything that was handed over.
@@ -210,97 +192,77 @@ class Publisher:
         Raises:
             PublishError: it did not in time, or the publisher has failed.
         """
-        with self._changed:
-            idle = self._changed.wait_for(
-                lambda: self._error is not None or not (self._queue or self._sending), timeout_s
-            )
-            self._check()
-        if not idle:
-            raise PublishError(f"{self.endpoint} did not take all messages in {timeout_s:g} s")
+        self._handover.flush(timeout_s)
 
     def close(self) -> None:
         """Send what was handed over, wait for slow subscribers within the linger time, release."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self._handover.close()
         if self._thread is not None:
-            self._wake()
-            self._thread.join(self._linger_ms / 1000 + END_S)
+            self._thread.join(self._linger_s + END_S)
             if self._thread.is_alive():
                 log.error("the publisher at %s does not end", self.endpoint)
                 return
-        if self._bell is not None:
-            self._bell.close()
+        self._handover.release()
 
     def _peers(self) -> int:
         return max(self._subscriptions.peers(name) for name in self._events)
 
-    def _over(self) -> bool:
-        return self._closing or self._error is not None
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise PublishError(f"publishing at {self.endpoint} failed: {self._error}")
-        if self._thread is None or self._closing:
-            raise PublishError(f"the publisher at {self.endpoint} is not running")
-
-    def _wake(self) -> None:
-        if self._bell is not None:
-            # Where it cannot be rung, it rings already or the thread is gone.
-            with contextlib.suppress(OSError):
-                self._bell.send(b"\0")
-
-    def _run(self, outlet: Outlet, bell: socket.socket) -> None:
+    def _run(self, outlet: Outlet) -> None:
         deadline = time.monotonic()
         try:
-            deadline = self._loop(outlet, bell)
+            deadline = self._loop(outlet)
         except Exception as error:
             log.exception("publishing at %s failed", self.endpoint)
-            self._fail(error)
+            self._handover.fail(error)
         finally:
-            bell.close()
+            self._handover.bell.close()
             outlet.close(_left_ms(deadline))
             self._desk.close(_left_ms(deadline))
             if self._journalling is not None:
                 self._journalling.close(SYNC_PATIENCE_S)
 
-    def _loop(self, outlet: Outlet, bell: socket.socket) -> float:
+    def _loop(self, outlet: Outlet) -> float:
         """Serve until all is sent and nobody fetches any more; gives the end of the linger time."""
-        poller = _poller(outlet, bell, self._desk)
-        deadline = None
-        while True:
-            timeout_ms = self._desk.timeout_ms() if deadline is None else LINGER_POLL_MS
-            if self._queue:
-                timeout_ms = 0
-            ready = dict(poller.poll(timeout_ms))
+        poller = self._poller(outlet)
+        ended: float | None = None
+        while ended is None or self._lingers(ended):
+            timeout_ms = self._desk.timeout_ms() if ended is None else LINGER_POLL_MS
+            ready = dict(poller.poll(0 if self._handover.waits else timeout_ms))
             if outlet.socket in ready:
                 outlet.read_subscriptions()
-            if bell.fileno() in ready:
-                bell.recv(4096)
+            if self._handover.bell.fileno() in ready:
+                self._handover.answer_bell()
             before = outlet.socket
             self._send_queued(outlet)
             if outlet.socket is not before:
-                poller = _poller(outlet, bell, self._desk)
+                poller = self._poller(outlet)
             self._desk.serve()
-            with self._changed:
-                self._changed.notify_all()
-                ending = self._closing and not self._queue
-            if ending and deadline is None:
-                deadline = time.monotonic() + self._linger_ms / 1000
+            if self._handover.turn() and ended is None:
+                ended = time.monotonic()
                 self._desk.report()
-            if deadline is not None and (time.monotonic() >= deadline or not self._desk.wanted()):
-                return deadline
+        return ended + self._linger_s
+
+    def _lingers(self, ended: float) -> bool:
+        """Whether anybody may still fetch something: what was sent, or what the journal has."""
+        if time.monotonic() >= ended + self._linger_s:
+            return False
+        return self._budget.refresh() > 0 or self._desk.wanted(ended)
+
+    def _poller(self, outlet: Outlet) -> zmq.Poller:
+        poller = zmq.Poller()
+        poller.register(outlet.socket, zmq.POLLIN)
+        poller.register(self._handover.bell, zmq.POLLIN)
+        self._desk.register(poller)
+        return poller
 
     def _send_queued(self, outlet: Outlet) -> None:
         """Send what waits; whoever keeps the queue full does not keep requests from answers."""
         for _ in range(QUEUE):
-            outgoing = self._next()
+            outgoing = self._handover.take()
             if outgoing is None:
                 return
             self._sender.send(outlet, outgoing)
-        with self._changed:
-            self._sending = False
-            self._changed.notify_all()
+        self._handover.taken()
 
     def _figures(self) -> dict[str, int]:
         return {
@@ -309,27 +271,12 @@ class Publisher:
             "refused": 0 if self._gate is None else self._gate.refused,
         }
 
-    def _next(self) -> Outgoing | None:
-        with self._changed:
-            self._sending = bool(self._queue)
-            self._changed.notify_all()
-            return self._queue.popleft() if self._queue else None
 
-    def _fail(self, error: BaseException) -> None:
-        with self._changed:
-            self._error = error
-            left, self._queue = list(self._queue), deque()
-            self._changed.notify_all()
-        for outgoing in left:
-            outgoing.on_failed()
-
-
-def _poller(outlet: Outlet, bell: socket.socket, desk: Desk) -> zmq.Poller:
-    poller = zmq.Poller()
-    poller.register(outlet.socket, zmq.POLLIN)
-    poller.register(bell, zmq.POLLIN)
-    desk.register(poller)
-    return poller
+def _reply_bytes(limit_bytes: int, control: str | None, journal: Journal | None) -> int:
+    """How much of the memory is for what the control socket sends."""
+    if control is None:
+        return 0
+    return limit_bytes // (REPLY_SHARE if journal is None else REPLAY_SHARE)
 
 
 def _left_ms(deadline: float) -> int:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import deque
-from collections.abc import Callable, Generator
+from collections import Counter, deque
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
-from linescan.errors import LinescanError
 from linescan.protocol.control import MAX_CREDIT
-from linescan.publishing.budget import Holdings
-from linescan.publishing.clerk import Clerk
+from linescan.publishing.clerk import Clerk, log_failure
 from linescan.publishing.requests import Caller, RequestError
 from linescan.publishing.router import Outcome, Router, size_of
 from linescan.publishing.store import Journal, Kept, Stream
-
-log = logging.getLogger(__name__)
 
 MOST: Final = 16
 """Replays that run at a time."""
@@ -69,6 +64,14 @@ class Replay:
         self.next = seq + 1
 
 
+class Batch(NamedTuple):
+    """What the clerk has read, whether that was the last, and why it could not go on."""
+
+    kept: list[Kept]
+    finished: bool = False
+    refusal: tuple[str, str] | None = None
+
+
 class Replays:
     """All replays that run, in the publisher's thread; the clerk reads for them.
 
@@ -85,8 +88,6 @@ class Replays:
         self._clerk = clerk
         self._router = router
         self._running: dict[tuple[bytes, str], Replay] = {}
-        self._held: dict[bytes, Holdings] = {}
-        """What each connection has not fetched, also of replays that have ended."""
 
     def __len__(self) -> int:
         return len(self._running)
@@ -170,7 +171,7 @@ class Replays:
     def _send(self, replay: Replay) -> bool:
         kept = replay.waiting[0]
         reply = replay.caller.reply(more={"seq": kept.seq, "more": True})
-        outcome, trackers = self._router.send(replay.caller.envelope, [reply, *kept.frames])
+        outcome = self._router.send(replay.caller.envelope, [reply, *kept.frames])
         if outcome is Outcome.FULL:
             self.blocked = True
         elif outcome is Outcome.GONE:
@@ -178,9 +179,7 @@ class Replays:
         else:
             replay.waiting.popleft()
             replay.credit -= 1
-            size = _size(kept)
-            replay.reserved -= size
-            self._held.setdefault(replay.caller.peer, Holdings()).hold(size, trackers)
+            replay.reserved -= _size(kept)
             replay.progress_s = time.monotonic()
             return True
         return False
@@ -188,7 +187,7 @@ class Replays:
     def _close(self, replay: Replay) -> None:
         replay.note(replay.last + 1)
         reply = replay.caller.reply(more={"more": False, "expired": replay.expired})
-        if self._router.send(replay.caller.envelope, [reply])[0] is Outcome.FULL:
+        if self._router.send(replay.caller.envelope, [reply]) is Outcome.FULL:
             self.blocked = True
         else:
             self._end(replay)
@@ -213,14 +212,8 @@ class Replays:
         """Close the journal's files where they were opened."""
         replay.reserved = 0
         entries, replay.entries = replay.entries, None
-        if entries is None:
-            return
-
-        def close() -> Callable[[], None]:
-            entries.close()
-            return _nothing
-
-        self._clerk.submit(close)
+        if entries is not None:
+            self._clerk.submit(entries.close, _nothing, partial(log_failure, "a replay's end"))
 
     def _read_on(self, replay: Replay) -> None:
         count = replay.credit if replay.size <= TOGETHER_BYTES else 1
@@ -230,25 +223,20 @@ class Replays:
             return
         replay.reading = True
         replay.reserved = size
-        self._clerk.submit(partial(self._read, replay, count, size))
+        self._clerk.submit(
+            partial(self._read, replay, count, size),
+            partial(self._arrived, replay),
+            partial(log_failure, "a replay"),
+        )
 
     def _has_room(self, replay: Replay, size: int) -> bool:
-        """Whether so much may be read.
+        """Whether so much may be read."""
+        reserved: Counter[bytes] = Counter()
+        for (peer, _), running in self._running.items():
+            reserved[peer] += running.reserved
+        return self._router.has_room(replay.caller.peer, size, reserved)
 
-        Each connection leaves room for another one, so that one that does not read holds up none
-        but itself; and whatever the size, one message may be on its way.
-        """
-        peer = replay.caller.peer
-        self._held = {key: held for key, held in self._held.items() if held.refresh()}
-        peers = {key for key, _ in self._running} | set(self._held)
-        mine = self._held[peer].bytes if peer in self._held else 0
-        mine += sum(r.reserved for (key, _), r in self._running.items() if key == peer)
-        total = self._router.held_bytes + sum(r.reserved for r in self._running.values())
-        limit = self._router.limit_bytes
-        share = limit // (len(peers) + 1)
-        return not total or (total + size <= limit and (not mine or mine + size <= share))
-
-    def _read(self, replay: Replay, count: int, size: int) -> Callable[[], None]:
+    def _read(self, replay: Replay, count: int, size: int) -> Batch:
         """In the clerk's thread: the next messages, so many or so much."""
         batch: list[Kept] = []
         try:
@@ -257,32 +245,25 @@ class Replays:
             while len(batch) < count and sum(map(_size, batch)) < size:
                 kept = next(replay.entries, None)
                 if kept is None:
-                    return partial(self._arrived, replay, batch, finished=True)
+                    return Batch(batch, finished=True)
                 batch.append(kept)
-        except Exception as error:  # whatever it is, the replay must not keep its place for ever
-            log.error("a replay cannot be read: %s", error, exc_info=not _is_known(error))
-            return partial(self._arrived, replay, batch, refusal=("journal_failed", str(error)))
-        return partial(self._arrived, replay, batch)
+        except Exception as error:  # noqa: BLE001 - it must not keep its place for ever
+            log_failure("a replay cannot be read", error)
+            return Batch(batch, refusal=("journal_failed", str(error)))
+        return Batch(batch)
 
-    def _arrived(
-        self,
-        replay: Replay,
-        batch: list[Kept],
-        *,
-        finished: bool = False,
-        refusal: tuple[str, str] | None = None,
-    ) -> None:
+    def _arrived(self, replay: Replay, batch: Batch) -> None:
         replay.reading = False
         if self._running.get(_key(replay)) is not replay:
             self._release(replay)
             return
-        sizes = [_size(kept) for kept in batch]
-        for kept in batch:
+        sizes = [_size(kept) for kept in batch.kept]
+        for kept in batch.kept:
             replay.note(kept.seq)
-        replay.waiting.extend(batch)
+        replay.waiting.extend(batch.kept)
         replay.reserved = sum(sizes)
         replay.size = max(sizes, default=replay.size)
-        replay.finished, replay.refusal = finished, refusal
+        replay.finished, replay.refusal = batch.finished, batch.refusal
 
 
 def _key(replay: Replay) -> tuple[bytes, str]:
@@ -293,13 +274,9 @@ def _waits(replay: Replay) -> bool:
     return not replay.credit and not replay.reading
 
 
-def _is_known(error: Exception) -> bool:
-    return isinstance(error, (LinescanError, OSError))
-
-
 def _size(kept: Kept) -> int:
     return size_of(kept.frames)
 
 
-def _nothing() -> None:
+def _nothing(_: None) -> None:
     pass

@@ -14,6 +14,8 @@ from linescan.publishing.store import Stream
 from linescan.records import Interval
 
 MOST_NAMES: Final = 64
+QUIET_S: Final = 1.0
+"""At the end, whoever has no name has so long to ask for what it missed."""
 MOST_STREAMS: Final = 32
 """Most streams remembered of one subscriber."""
 
@@ -93,6 +95,33 @@ class Reports:
             }
             for name, report in self._by_name.items()
         ]
+
+
+class Unnamed:
+    """Subscribers without a name that lose nothing: they acknowledge nothing, but they fetch."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[bytes, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def came(self, peer: bytes) -> None:
+        """A connection has asked what there is, and will ask for what it misses."""
+        self._seen.pop(peer, None)
+        self._seen[peer] = time.monotonic()
+        while len(self._seen) > MOST_NAMES:
+            self._seen.popitem(last=False)
+
+    def goes_on(self, peer: bytes) -> None:
+        """A connection fetches something."""
+        if peer in self._seen:
+            self.came(peer)
+
+    def waits(self, since_s: float) -> bool:
+        """Whether one of them may still ask, after the end of the run began at a time."""
+        latest = max(self._seen.values(), default=-QUIET_S)
+        return bool(self._seen) and time.monotonic() - max(since_s, latest) < QUIET_S
 
 
 def acknowledged_json(done: Mapping[Stream, int]) -> list[dict[str, Any]]:

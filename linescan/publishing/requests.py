@@ -31,9 +31,10 @@ class RequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whom to answer: routing id, delimiter and what the request said of itself."""
+    """Whom to answer: routing id, delimiter, the key if it has one, and what the request said."""
 
     envelope: tuple[bytes, ...]
+    key: str | None = None
     request: str = "error"
     id: str | None = None
 
@@ -56,11 +57,11 @@ class Caller:
         return json.dumps({**common, **fields}, separators=(",", ":")).encode()
 
 
-def split(frames: list[bytes]) -> tuple[Caller, list[bytes]]:
+def split(frames: list[bytes], key: str | None) -> tuple[Caller, list[bytes]]:
     """Who asks, and the frames of the request: REQ sockets send an empty one before."""
     if len(frames) > 2 and not frames[1]:
-        return Caller((frames[0], b"")), frames[2:]
-    return Caller((frames[0],)), frames[1:]
+        return Caller((frames[0], b""), key), frames[2:]
+    return Caller((frames[0],), key), frames[1:]
 
 
 def parse(caller: Caller, frames: list[bytes]) -> tuple[Caller, Fields]:
@@ -83,7 +84,7 @@ def parse(caller: Caller, frames: list[bytes]) -> tuple[Caller, Fields]:
     name, id_ = values.get("request"), values.get("id")
     known_id = id_ if isinstance(id_, str) and len(id_) <= MAX_ID else None
     known_name = name if isinstance(name, str) and len(name) <= REQUEST_NAME else caller.request
-    return Caller(caller.envelope, known_name, known_id), fields
+    return Caller(caller.envelope, caller.key, known_name, known_id), fields
 
 
 def check(fields: Fields) -> None:

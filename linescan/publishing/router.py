@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import zmq
@@ -19,6 +19,8 @@ QUEUE: Final = 128
 """Requests, and replies, that wait for each peer, at most."""
 CUT_BYTES: Final = 16 * MAX_REQUEST_BYTES
 """Whoever sends a longer frame is cut off before it is taken in."""
+USER_ID: Final = "User-Id"
+"""The property of a message in which ZeroMQ hands on what ``Gate`` answered for its sender."""
 SMALL: Final = 16 << 10
 """Replies up to this size need no room in the budget: the queue's length bounds them."""
 
@@ -45,7 +47,8 @@ class Router:
     def __init__(self, endpoint: str, limit_bytes: int) -> None:
         self.endpoint = endpoint
         self.limit_bytes = limit_bytes
-        self._held = Holdings()
+        self._held: dict[bytes, Holdings] = {}
+        """What each peer has not fetched."""
 
     def open(self, context: zmq.Context[Any]) -> None:
         """Bind.
@@ -77,24 +80,23 @@ class Router:
     @property
     def held_bytes(self) -> int:
         """Bytes of large replies that peers have not fetched."""
-        return self._held.refresh()
+        self._held = {peer: held for peer, held in self._held.items() if held.refresh()}
+        return sum(held.bytes for held in self._held.values())
 
-    def receive(self) -> list[bytes] | None:
-        """The frames of a request, the first of which names the peer; None where none waits."""
+    def receive(self) -> tuple[list[bytes], str | None] | None:
+        """A request, if one waits: its frames, the first of which names the peer; and its key."""
         try:
-            frames: list[bytes] = self.socket.recv_multipart(zmq.NOBLOCK)
+            frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
-        return frames
+        try:
+            key = frames[-1].get(USER_ID)
+        except zmq.ZMQError:  # the socket wants no keys
+            key = None
+        return [frame.bytes for frame in frames], key
 
-    def send(
-        self, envelope: Sequence[bytes], frames: Sequence[Buffer]
-    ) -> tuple[Outcome, list[zmq.MessageTracker]]:
-        """Hand a reply to ZeroMQ, which sends large frames from where they lie.
-
-        Returns:
-            What became of it, and what tells when ZeroMQ has let go of the frames.
-        """
+    def send(self, envelope: Sequence[bytes], frames: Sequence[Buffer]) -> Outcome:
+        """Hand a reply to ZeroMQ, which sends large frames from where they lie."""
         tracked = [zmq.Frame(frame, track=True, copy=False) for frame in frames]
         parts: list[bytes | zmq.Frame] = [*envelope, *tracked]
         try:
@@ -102,25 +104,40 @@ class Router:
                 self.socket.send(part, zmq.SNDMORE | zmq.NOBLOCK, copy=False)
             self.socket.send(parts[-1], zmq.NOBLOCK, copy=False)
         except zmq.Again:
-            return Outcome.FULL, []
+            return Outcome.FULL
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            return Outcome.GONE, []
-        trackers = [frame.tracker for frame in tracked]
+            return Outcome.GONE
         size = size_of(frames)
         if size > SMALL:
-            self._held.hold(size, trackers)
-        return Outcome.SENT, trackers
+            held = self._held.setdefault(envelope[0], Holdings())
+            held.hold(size, [frame.tracker for frame in tracked])
+        return Outcome.SENT
 
     def send_if_room(self, envelope: Sequence[bytes], frames: Sequence[Buffer]) -> Outcome:
         """As ``send``, where the budget has room for it."""
         size = size_of(frames)
-        if size > SMALL:
-            held = self.held_bytes
-            if held and held + size > self.limit_bytes:
-                return Outcome.FULL
-        return self.send(envelope, frames)[0]
+        if size > SMALL and not self.has_room(envelope[0], size, {}):
+            return Outcome.FULL
+        return self.send(envelope, frames)
+
+    def has_room(self, peer: bytes, size: int, reserved: Mapping[bytes, int]) -> bool:
+        """Whether so much more may wait for a peer.
+
+        Each peer leaves room for another one, so that one that does not read holds up none but
+        itself; and whatever the size, one message may be on its way.
+
+        Args:
+            peer: for whom.
+            size: bytes.
+            reserved: what is about to be sent, by peer.
+        """
+        total = self.held_bytes + sum(reserved.values())
+        mine = reserved.get(peer, 0) + (self._held[peer].bytes if peer in self._held else 0)
+        share = self.limit_bytes // (len({peer, *self._held, *reserved}) + 1)
+        fits = total + size <= self.limit_bytes and (not mine or mine + size <= share)
+        return not total or fits
 
 
 def size_of(frames: Sequence[Buffer]) -> int:

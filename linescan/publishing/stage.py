@@ -37,7 +37,7 @@ from linescan.stages import FoldStage
 
 log = logging.getLogger(__name__)
 
-FLUSH_S: Final = 5.0
+FLUSH_S: Final = 20.0
 """Time for the socket to take what is queued; it never waits for subscribers."""
 
 

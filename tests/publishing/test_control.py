@@ -120,11 +120,13 @@ def test_acknowledgements_without_a_journal_are_remembered() -> None:
     try:
         with asking(publisher.endpoints["control"]) as ask:
             mine = {"camera": "web-1", "kind": "event", "epoch": publisher.epoch}
+            publish(publisher, 6)
             assert ask.ask("ack", name="qc", **mine, seq=5)[0]["ok"]
             assert ask.ask("ack", name="qc", **mine, seq=3)[0]["ok"]
             reply, _ = ask.ask("positions", name="qc")
             assert reply["acknowledged"] == [{**mine, "seq": 5}]
-            assert reply["epochs"][0]["streams"] == []
+            (stream,) = reply["epochs"][0]["streams"]
+            assert (stream["oldest"], stream["last"]) == (None, 5)
             assert ask.ask("describe")[0]["journal"] is False
             assert ask.refused("replay", **mine, first=0, last=0, credit=1) == "no_journal"
     finally:

@@ -18,8 +18,8 @@ from linescan.client import Subscriber
 from linescan.errors import PublishError
 from linescan.protocol import Buffer, InspectionMessage, Kind, Stamp, encode, encode_start, topic
 from linescan.publishing import Outgoing, Publisher
+from linescan.publishing.handover import QUEUE
 from linescan.publishing.outlet import Outlet
-from linescan.publishing.publisher import QUEUE
 from tests.protocol.samples import inspection
 from tests.publishing.peers import output, reader
 from tests.waiting import PATIENCE_MS, PATIENCE_S, wait_until
