@@ -59,6 +59,16 @@ WaitSubscribers = Annotated[
     ),
 ]
 
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.1,
+        max=LONGEST_S,
+        metavar="S",
+        help="Give up when nothing comes for S seconds.",
+    ),
+]
 ServerKey = Annotated[
     str | None,
     typer.Option(

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
-from linescan.cli.options import OwnKey, ServerKey, keys_of
+from linescan.cli.options import OwnKey, ServerKey, Timeout, keys_of
 from linescan.client import Mode, Since, Subscriber, SubscribeTimeoutError
 from linescan.ledger import name_account
 from linescan.protocol import (
@@ -59,8 +59,13 @@ def subscribe(
         ),
     ] = None,
     since: Annotated[
-        Since, typer.Option(help="Where complete begins; of a new name, acknowledged is oldest.")
-    ] = Since.ACKNOWLEDGED,
+        Since | None,
+        typer.Option(
+            help="Where complete begins: acknowledged where not given; of a new name, that is"
+            " oldest.",
+            show_default=False,
+        ),
+    ] = None,
     control: Annotated[
         str | None,
         typer.Option(
@@ -99,10 +104,7 @@ def subscribe(
     follow: Annotated[
         bool, typer.Option("--follow", help="Stay for the next run when one has ended.")
     ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(min=0.1, metavar="S", help="Give up when nothing comes for S seconds."),
-    ] = None,
+    timeout: Timeout = None,
 ) -> None:
     """Receive results until the run ends, and say what was missed.
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from linescan.cli.exits import INTERRUPTED, OK, UNBALANCED
-from linescan.cli.options import OwnKey, ServerKey, keys_of
+from linescan.cli.options import OwnKey, ServerKey, Timeout, keys_of
 from linescan.errors import LinescanError
 from linescan.ledger import name_account
 
@@ -30,10 +30,7 @@ def verify(
     camera: Annotated[
         str | None, typer.Option(help="Only this camera.", show_default=False)
     ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(min=0.1, metavar="S", help="Give up when nothing comes for S seconds."),
-    ] = None,
+    timeout: Timeout = None,
     server_key: ServerKey = None,
     key: OwnKey = None,
 ) -> None:

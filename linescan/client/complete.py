@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import zmq
 
-from linescan.client.connection import Connection
+from linescan.client.connection import Connection, RefusedError
 from linescan.client.control import PAUSE_S
 from linescan.client.fetching import Fetching, size_of
 from linescan.client.lanes import Held
 from linescan.client.link import Link
+from linescan.client.options import Options
 from linescan.client.pace import Pace
 from linescan.client.plan import Plan
 from linescan.client.replies import Reply, decode_positions, decode_status
@@ -42,11 +43,7 @@ class Complete:
         connection: the data socket.
         tally: counts and tells.
         plan: what to give and fetch.
-        name: acknowledge under it; None does not acknowledge.
-        control: endpoint of the control socket; None takes it from the greeting.
-        status: endpoint of the status socket; None takes it from the greeting.
-        verify: compare arrays with their checksums.
-        follow: stay after the end of the newest run.
+        options: how to receive.
     """
 
     def __init__(
@@ -54,24 +51,17 @@ class Complete:
         connection: Connection,
         tally: Tally,
         plan: Plan,
-        *,
-        name: str | None,
-        control: str | None,
-        status: str | None,
-        verify: bool,
-        follow: bool,
+        options: Options,
     ) -> None:
         self._connection = connection
         self._tally = tally
         self._plan = plan
-        self._name = name
-        self._verify = verify
-        self._follow = follow
-        self._link = Link(connection, name, control, plan.acks)
+        self._options = options
+        self._link = Link(connection, options.name, options.control, plan.acks)
         self._generation = 0
         self._held: Held | None = None
         """The next message; it outlives a callback of the application that raises."""
-        self._status = StatusSocket(connection.context, plan.camera, status)
+        self._status = StatusSocket(connection.context, plan.camera, options.status)
         self._fetching = Fetching(self._link.control, plan, self._decode)
         self._positions: str | None = None
         self._retry_at = 0.0
@@ -108,7 +98,7 @@ class Complete:
         """The next message, if it is there."""
         self.acknowledge()
         now = time.monotonic()
-        if self._over_at is None and not self._follow and self._plan.is_over(self._ended):
+        if self._over_at is None and not self._options.follow and self._plan.is_over(self._ended):
             self._over_at = now
         if self._over_at is None:
             self._held = self._held or self._plan.give()
@@ -181,7 +171,7 @@ class Complete:
     def _decode(self, frames: list[Buffer]) -> Message | None:
         began = time.perf_counter_ns()
         try:
-            message = decode(frames, verify=self._verify)
+            message = decode(frames, verify=self._options.verify)
         except ProtocolError as error:
             self._tally.note_malformed(error)
             return None
@@ -243,7 +233,7 @@ class Complete:
         if not self._plan.stale:
             self._fetching.ask(now)
         elif self._positions is None:
-            name = {} if self._name is None else {"name": self._name}
+            name = {} if self._options.name is None else {"name": self._options.name}
             self._positions = control.ask("positions", now, **name)
 
     def _take(self, reply: Reply, now: float) -> None:
@@ -267,5 +257,8 @@ class Complete:
 
     def _refused(self, reply: Reply, now: float) -> None:
         level = logging.DEBUG if reply.error == "busy" else logging.WARNING
-        log.log(level, "%s: %s refused: %s", self._link.control.endpoint, reply.name, reply.text)
+        endpoint = self._link.control.endpoint
         self._retry_at = now + PAUSE_S
+        if reply.error == "not_allowed":
+            raise RefusedError(f"the publisher at {endpoint} does not serve you: {reply.text}")
+        log.log(level, "%s: %s refused: %s", endpoint, reply.name, reply.text)

@@ -22,9 +22,13 @@ class Course:
         order: epochs that are known and not over, in order of time.
     """
 
+    # A run of which the journal has nothing is in no list of epochs: those that were before it must
+    # be known too, or they would seem to be after it.
+
     def __init__(self, camera: str | None) -> None:
         self.camera = camera
         self.order: list[str] = []
+        self._before: set[str] = set()
         self._lanes: dict[Stream, Lane] = {}
         self._at: dict[str, str] = {}
 
@@ -33,9 +37,9 @@ class Course:
         """Cameras of which anything is known."""
         return list(self._at)
 
-    def begin(self, positions: Positions, since: Since) -> None:
-        """Begin where it was asked for."""
-        starts = start_of(positions, since, self.camera)
+    def begin(self, positions: Positions, since: Since, came: Mapping[Stream, int]) -> None:
+        """Begin where it was asked for, or with what has come already."""
+        starts = start_of(positions, since, self.camera, came)
         for stream, following in starts.items():
             self._lanes[stream] = Lane(stream, following, following)
             self._at.setdefault(stream.camera, stream.epoch)
@@ -48,10 +52,12 @@ class Course:
     def extend(self, entries: Sequence[EpochEntry]) -> None:
         """Take note of which epochs there are, and how far each goes."""
         names = [entry.epoch for entry in entries]
-        first = min((names.index(e) for e in self.order if e in names), default=0)
-        order = [epoch for epoch in self.order if epoch not in names] + names[first:]
-        begun = min((order.index(e) for e in self._at.values() if e in order), default=0)
-        self.order = order[begun:]
+        order = self.order[self._begun() :]
+        self._before |= set(self.order) - set(order)
+        after = max((names.index(e) + 1 for e in self._before if e in names), default=0)
+        first = min((names.index(e) for e in order if e in names), default=after)
+        self._before = set(names[:first])
+        self.order = [epoch for epoch in order if epoch not in names] + names[first:]
         for entry in entries[first:]:
             for (camera, kind), (_, last) in entry.streams.items():
                 if self.camera in (None, camera):
@@ -98,6 +104,10 @@ class Course:
         here = [camera for camera, epoch in self._at.items() if [epoch] == self.order[-1:]]
         ended_all = all(ended.get(camera) == self._at[camera] for camera in here)
         return bool(here) and ended_all and not any(lane.behind for lane in self.near())
+
+    def _begun(self) -> int:
+        """Where in the order the first epoch stands that a camera is in."""
+        return min((self.order.index(e) for e in self._at.values() if e in self.order), default=0)
 
     def _is_over(self, stream: Stream) -> bool:
         at, order = self._at.get(stream.camera), self.order

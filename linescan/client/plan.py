@@ -80,7 +80,7 @@ class Plan:
     def place(self, positions: Positions) -> None:
         """Take note of which epochs there are, and how far each goes."""
         if not self._begun:
-            self._course.begin(positions, self._since)
+            self._course.begin(positions, self._since, self._came())
         entries = positions.epochs
         if self.journal is False:  # what was before was given as it came
             entries = [entry for entry in entries if entry.current]
@@ -248,6 +248,13 @@ class Plan:
             self.held_bytes += size
         else:
             self.dropped += 1
+
+    def _came(self) -> dict[Stream, int]:
+        came: dict[Stream, int] = {}
+        for message, _ in self._early:
+            stream = Stream(message.epoch, message.camera, message.kind)
+            came[stream] = min(message.seq, came.get(stream, message.seq))
+        return came
 
     def _take_early(self) -> None:
         while self._early:

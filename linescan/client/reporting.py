@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 ACK_S: Final = 0.1
 """Acknowledgements are sent no more often than that."""
+PASSING: Final = ("busy", "journal_failed")
+"""Errors that may be over at the next attempt; what meets others is not sent again."""
 MOST_GAPS: Final = 4096
 """Gaps that wait to be reported; beyond, the oldest are not."""
 
@@ -69,9 +71,11 @@ class Reporting:
             if reply.error is not None:
                 log.warning("acknowledgement of %s %d refused: %s", stream.kind, seq, reply.text)
                 self._due = now + PAUSE_S
-            elif acks.get(stream) == seq:
+            if reply.error not in PASSING and acks.get(stream) == seq:
                 del acks[stream]
         elif self._reporting is not None and reply.id == self._reporting[0]:
+            if reply.error is not None:
+                log.warning("report of gaps refused: %s", reply.text)
             for _ in range(min(self._reporting[1], len(self._gaps))):
                 self._gaps.popleft()
             self._reporting = None

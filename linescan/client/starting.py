@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 from linescan.client.lanes import Stream
 from linescan.client.replies import Positions
@@ -20,18 +21,29 @@ class Since(enum.StrEnum):
     """The next to be published."""
 
 
-def start_of(positions: Positions, since: Since, camera: str | None) -> dict[Stream, int]:
-    """The first number to give of each stream to be given, in order of time."""
+def start_of(
+    positions: Positions, since: Since, camera: str | None, came: Mapping[Stream, int]
+) -> dict[Stream, int]:
+    """The first number to give of each stream to be given, in order of time.
+
+    Args:
+        positions: what there is.
+        since: where to begin.
+        camera: the only camera, or None for all.
+        came: the first number of each stream that has come live in the meantime.
+    """
     cameras = {c for entry in positions.epochs for c, _ in entry.streams}
     chosen = cameras if camera is None else cameras & {camera}
     starts: dict[Stream, int] = {}
     for name in sorted(chosen):
-        starts |= _start_of_camera(positions, since, name)
+        starts |= _start_of_camera(positions, since, name, came)
     names = [entry.epoch for entry in positions.epochs]
     return dict(sorted(starts.items(), key=lambda item: names.index(item[0].epoch)))
 
 
-def _start_of_camera(positions: Positions, since: Since, camera: str) -> dict[Stream, int]:
+def _start_of_camera(
+    positions: Positions, since: Since, camera: str, came: Mapping[Stream, int]
+) -> dict[Stream, int]:
     acknowledged = {s: seq for s, seq in positions.acknowledged.items() if s.camera == camera}
     resume = since is Since.ACKNOWLEDGED and bool(acknowledged)
     names = [entry.epoch for entry in positions.epochs]
@@ -46,10 +58,10 @@ def _start_of_camera(positions: Positions, since: Since, camera: str) -> dict[St
                 continue
             oldest, last = entry.streams[camera, kind]
             stream = Stream(entry.epoch, camera, kind)
-            if since is Since.NOW:
-                starts[stream] = last + 1
-            elif resume:
+            if resume:
                 starts[stream] = acknowledged.get(stream, -1) + 1
+            elif since is Since.NOW or oldest is None:
+                starts[stream] = min(last + 1, came.get(stream, last + 1))
             else:
-                starts[stream] = last + 1 if oldest is None else oldest
+                starts[stream] = oldest
     return starts

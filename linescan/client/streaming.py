@@ -11,6 +11,7 @@ import zmq
 
 from linescan.client.connection import Connection
 from linescan.client.link import Link
+from linescan.client.options import Options
 from linescan.client.sequences import Sequences
 from linescan.client.tally import Tally
 from linescan.errors import ProtocolError
@@ -43,10 +44,8 @@ class Streaming:
         connection: the data socket.
         tally: counts and tells.
         kinds: what the application gets.
+        options: how to receive; who has a name reports gaps.
         latest: skip to the newest message of each kind whenever several wait; events never skip.
-        verify: compare arrays with their checksums.
-        follow: stay after the end of a run.
-        link: to report gaps; None where this subscriber has no name.
     """
 
     def __init__(
@@ -54,19 +53,18 @@ class Streaming:
         connection: Connection,
         tally: Tally,
         kinds: tuple[Kind, ...],
+        options: Options,
         *,
         latest: bool,
-        verify: bool,
-        follow: bool,
-        link: Link | None,
     ) -> None:
-        self._link = link
+        self._link: Link | None = None
+        if options.name is not None:
+            self._link = Link(connection, options.name, options.control, {})
         self._connection = connection
         self._tally = tally
         self._kinds = kinds
         self._latest = latest
-        self._verify = verify
-        self._follow = follow
+        self._options = options
         self._sequences = Sequences((*kinds, Kind.EVENT))
         self._epoch = ""
         self._running: set[str] = set()
@@ -129,7 +127,7 @@ class Streaming:
             frames = self._connection.read()
             if frames is None:
                 return
-            message = self._take(frames, verify=self._verify)
+            message = self._take(frames, verify=self._options.verify)
             if message is not None:
                 self._offer(message)
 
@@ -157,7 +155,7 @@ class Streaming:
     def _give_newest(self) -> None:
         newest, self._newest, self._read_ahead = self._newest, {}, 0
         for message, frames in newest.values():
-            if self._verify and not isinstance(message, EventMessage):
+            if self._options.verify and not isinstance(message, EventMessage):
                 try:
                     decode(frames)
                 except ProtocolError as error:
@@ -194,7 +192,7 @@ class Streaming:
         if isinstance(message, EndEvent):
             self._tally.end = message
             self._running.discard(message.camera)
-            self._over = not self._follow and not self._running
+            self._over = not self._options.follow and not self._running
         else:
             self._running.add(message.camera)
 

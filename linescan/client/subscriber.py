@@ -20,8 +20,8 @@ import zmq
 from linescan.client.complete import Complete
 from linescan.client.connection import Connection, SubscribeTimeoutError
 from linescan.client.curve import ClientKeys
-from linescan.client.link import Link
 from linescan.client.modes import Mode, check_kinds, check_mode
+from linescan.client.options import Options
 from linescan.client.plan import Plan
 from linescan.client.starting import Since
 from linescan.client.streaming import Streaming
@@ -62,9 +62,11 @@ class Subscriber(Tally):
         verify: compare arrays with their checksums.
         name: of this subscriber, for acknowledgements and the publisher's status.
         since: where mode ``complete`` begins: ``acknowledged`` (after what was acknowledged under
-            the name; of a new name, the oldest kept), ``oldest`` or ``now``.
-        control: endpoint of the control socket; where not given, as the publisher names it.
-        status: endpoint of the status socket; where not given, as the publisher names it.
+            the name; of a new name, the oldest kept; so where not given), ``oldest`` or ``now``.
+        control: endpoint of the control socket, for mode ``complete`` and whoever has a name;
+            where not given, as the publisher names it.
+        status: endpoint of the status socket, for mode ``complete``; where not given, as the
+            publisher names it.
         keys: of this subscriber and the publisher, where it wants keys.
         buffer_mb: in mode ``complete``, messages that may wait for the application, in MB.
         on_gap: called with each gap in the live stream.
@@ -89,7 +91,7 @@ class Subscriber(Tally):
         follow: bool = False,
         verify: bool = True,
         name: str | None = None,
-        since: str = Since.ACKNOWLEDGED,
+        since: str | None = None,
         control: str | None = None,
         status: str | None = None,
         keys: ClientKeys | None = None,
@@ -104,31 +106,18 @@ class Subscriber(Tally):
         self.timeout_s = timeout_s
         begin = _check_since(since)
         _check_names(name, self.mode, begin)
+        _check_use(self.mode, name, since=since, status=status, control=control)
+        options = Options(name, control, status, verify, follow)
         complete = self.mode is Mode.COMPLETE
         self._connection = Connection(endpoint, KEPT if complete else self.kinds, camera, keys)
         self._feed: Complete | Streaming
         try:
             if complete:
-                self._feed = Complete(
-                    self._connection,
-                    self,
-                    Plan(camera, begin, buffer_mb << 20, self.note_expired),
-                    name=name,
-                    control=control,
-                    status=status,
-                    verify=verify,
-                    follow=follow,
-                )
+                plan = Plan(camera, begin, buffer_mb << 20, self.note_expired)
+                self._feed = Complete(self._connection, self, plan, options)
             else:
-                self._feed = Streaming(
-                    self._connection,
-                    self,
-                    self.kinds,
-                    latest=self.mode is Mode.LIVE,
-                    verify=verify,
-                    follow=follow,
-                    link=None if name is None else Link(self._connection, name, control, {}),
-                )
+                latest = self.mode is Mode.LIVE
+                self._feed = Streaming(self._connection, self, self.kinds, options, latest=latest)
         except BaseException:
             self._connection.close()
             raise
@@ -234,11 +223,28 @@ class Subscriber(Tally):
         return int(min(waits) * 1000) + 1 if waits else None
 
 
-def _check_since(since: str) -> Since:
+def _check_since(since: str | None) -> Since:
     try:
-        return Since(since)
+        return Since.ACKNOWLEDGED if since is None else Since(since)
     except ValueError:
         raise SubscribeError(f"unknown since {since}: choose from {', '.join(Since)}") from None
+
+
+def _check_use(mode: Mode, name: str | None, **given: str | None) -> None:
+    """Nothing that was given may be without effect."""
+    if mode is Mode.COMPLETE:
+        return
+    for option in ("since", "status"):
+        if given[option] is not None:
+            raise SubscribeError(
+                f"{option} is for mode complete alone, and this is mode {mode}: leave it out, or"
+                " take mode complete"
+            )
+    if given["control"] is not None and name is None:
+        raise SubscribeError(
+            f"control serves mode {mode} to report gaps under a name: give a name too, or leave"
+            " control out"
+        )
 
 
 def _check_names(name: str | None, mode: Mode, since: Since) -> None:

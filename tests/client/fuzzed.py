@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import time
+from typing import Any
 
 import psutil
 
@@ -20,6 +21,9 @@ from linescan.client.connection import SubscribeTimeoutError
 def main() -> None:
     mode, data, control, status = sys.argv[1:]
     logging.disable()
+    options: dict[str, Any] = {}
+    if mode == "complete":
+        options = {"control": control, "status": status, "name": "fuzzed", "since": "oldest"}
     process, taken, due, end = psutil.Process(), 0, 0.0, ""
     with Subscriber(
         data,
@@ -27,10 +31,7 @@ def main() -> None:
         camera="web-1",
         follow=True,
         timeout_s=0.1,
-        control=control,
-        status=status,
-        name="fuzzed" if mode == "complete" else None,
-        since="oldest",
+        **options,
     ) as results:
         while end != "sentinel":
             try:

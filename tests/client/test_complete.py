@@ -18,6 +18,7 @@ import pytest
 import zmq
 
 from linescan.client import Gap, Subscriber, SubscribeTimeoutError
+from linescan.client.complete import Complete
 from linescan.errors import SubscribeError
 from linescan.protocol import EndEvent, Kind, Message, StartEvent
 from tests.client.helpers import Raw, end_message, message, seqs
@@ -48,6 +49,18 @@ def complete(line: Journalled, kinds: list[str] | None = None, **options: Any) -
 
 def take(results: Subscriber, count: int) -> list[Message]:
     return list(itertools.islice(results, count))
+
+
+def begin(line: Journalled, results: Subscriber) -> None:
+    """Wait until a subscriber is there and knows what was published, where that can be known."""
+    line.tell("wait")
+    feed = results._feed
+    assert isinstance(feed, Complete)
+    results.timeout_s = 0.05
+    while feed._plan.journal is None:
+        with pytest.raises(TimeoutError):
+            next(results)
+    results.timeout_s = PATIENCE_S
 
 
 def miss(line: Journalled, results: Subscriber, count: int) -> None:
@@ -109,10 +122,7 @@ def test_it_goes_on_after_what_it_was_given_and_came_back_for(line: Journalled) 
     with complete(line, INSPECTIONS, since="oldest") as results:
         assert seqs(take(results, 1)) == [0]
     with complete(line, INSPECTIONS, since="now") as results:
-        results.timeout_s = 0.5
-        with pytest.raises(TimeoutError):
-            next(results)
-        results.timeout_s = PATIENCE_S
+        begin(line, results)
         line.tell("frame")
         assert seqs(take(results, 1)) == [10]
 
@@ -209,10 +219,7 @@ def test_without_a_journal_it_says_so_and_reports_gaps(
         with journalled(without) as line:
             line.tell("frame 3")
             with complete(line, INSPECTIONS, on_expired=expired.append) as results:
-                results.timeout_s = 0.5
-                with pytest.raises(TimeoutError):
-                    next(results)
-                results.timeout_s = PATIENCE_S
+                begin(line, results)
                 line.tell("frame 2")
                 assert seqs(take(results, 2)) == [3, 4]
                 miss(line, results, 4)

@@ -22,7 +22,7 @@ from linescan.keys import new_pair, write_pair
 from linescan.publishing import Publisher
 from tests.keyring import Keyring
 from tests.publishing.journals import MemoryJournal
-from tests.publishing.sending import FREE, publish
+from tests.publishing.sending import publish, publishing
 from tests.waiting import PATIENCE_S
 
 Subscribe = Callable[..., Subscriber]
@@ -35,19 +35,8 @@ def keyring(tmp_path: Path) -> Keyring:
 
 @pytest.fixture
 def publisher(keyring: Keyring) -> Iterator[Publisher]:
-    publisher = Publisher(
-        FREE,
-        ["web-1"],
-        linger_s=0,
-        control=FREE,
-        status=FREE,
-        journal=MemoryJournal(),
-        sync_s=0.01,
-        gate=keyring.gate(),
-    )
-    publisher.start()
-    yield publisher
-    publisher.close()
+    with publishing(journal=MemoryJournal(), gate=keyring.gate()) as publisher:
+        yield publisher
 
 
 @pytest.fixture
@@ -66,10 +55,8 @@ def subscribe() -> Iterator[Subscribe]:
 @pytest.fixture
 def clear() -> Iterator[Publisher]:
     """A publisher that wants no keys."""
-    publisher = Publisher(FREE, ["web-1"], linger_s=0)
-    publisher.start()
-    yield publisher
-    publisher.close()
+    with publishing(control=None, status=None) as publisher:
+        yield publisher
 
 
 def take(results: Subscriber, count: int) -> list[int]:

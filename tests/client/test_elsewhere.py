@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,27 +13,16 @@ from linescan.publishing import Outgoing, Publisher
 from tests.client.helpers import Reading, end_message
 from tests.keyring import Keyring
 from tests.publishing.journals import MemoryJournal
-from tests.publishing.sending import FREE, publish
+from tests.publishing.sending import FREE, publish, publishing
 from tests.waiting import PATIENCE_S
 
 
-@contextmanager
-def publishing(keyring: Keyring, data: str, control: str, status: str) -> Iterator[Publisher]:
-    publisher = Publisher(
-        data,
-        ["web-1"],
-        linger_s=0,
-        control=control,
-        status=status,
-        journal=MemoryJournal(),
-        sync_s=0.01,
-        gate=keyring.gate(),
+def elsewhere(
+    keyring: Keyring, data: str, control: str, status: str
+) -> AbstractContextManager[Publisher]:
+    return publishing(
+        data, control=control, status=status, journal=MemoryJournal(), gate=keyring.gate()
     )
-    publisher.start()
-    try:
-        yield publisher
-    finally:
-        publisher.close()
 
 
 @pytest.fixture
@@ -49,7 +37,7 @@ def keys(keyring: Keyring) -> ClientKeys:
 
 @pytest.mark.parametrize("anywhere", ["tcp://0.0.0.0:*", "tcp://*:*"])
 def test_all_addresses(keyring: Keyring, keys: ClientKeys, anywhere: str) -> None:
-    with publishing(keyring, anywhere, anywhere, anywhere) as publisher:
+    with elsewhere(keyring, anywhere, anywhere, anywhere) as publisher:
         for name, endpoint in publisher.endpoints.items():
             assert endpoint is not None, name
             assert endpoint.startswith(("tcp://0.0.0.0:", "tcp://[::]:")), name
@@ -63,7 +51,7 @@ def test_all_addresses(keyring: Keyring, keys: ClientKeys, anywhere: str) -> Non
 
 def test_ipc(keyring: Keyring, keys: ClientKeys, tmp_path: Path) -> None:
     path = f"ipc://{tmp_path}/s"
-    with publishing(keyring, path, path + ".control", path + ".status") as publisher:
+    with elsewhere(keyring, path, path + ".control", path + ".status") as publisher:
         publish(publisher, 3)
         with Subscriber(
             path, ["event"], mode="complete", name="qc-1", keys=keys, timeout_s=PATIENCE_S
@@ -74,14 +62,14 @@ def test_ipc(keyring: Keyring, keys: ClientKeys, tmp_path: Path) -> None:
 def test_a_subscriber_with_keys_finds_a_publisher_that_comes_back(
     keyring: Keyring, keys: ClientKeys
 ) -> None:
-    with publishing(keyring, FREE, FREE, FREE) as publisher:
+    with elsewhere(keyring, FREE, FREE, FREE) as publisher:
         endpoint = publisher.endpoint
         results = Subscriber(endpoint, ["event"], camera="web-1", keys=keys)
         reading = Reading(results)
         publisher.wait_for_subscribers(1, PATIENCE_S)
         publish(publisher, 1)
         (first,) = reading.take(1)
-    with publishing(keyring, endpoint, FREE, FREE) as publisher:
+    with elsewhere(keyring, endpoint, FREE, FREE) as publisher:
         publisher.wait_for_subscribers(1, PATIENCE_S)
         publish(publisher, 1)
         (second,) = reading.take(1)

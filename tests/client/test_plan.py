@@ -356,6 +356,61 @@ def test_a_journal_that_comes_later_is_used_from_then_on() -> None:
     assert desk.wanted() == [("f", INSPECTION, 0, 1)]
 
 
+@pytest.mark.parametrize("since", [Since.NOW, Since.ACKNOWLEDGED, Since.OLDEST])
+def test_what_came_before_it_was_known_where_to_begin_is_given(since: Since) -> None:
+    """Without a journal nothing of it could be fetched; and with now, it is what came from now."""
+    desk = Desk(since)
+    desk.live(inspection(3), inspection(4))
+    desk.place(("e", {INSPECTION: (None, 5)}))
+    desk.live(inspection(5))
+    assert desk.seqs() == [3, 4, 5]
+    assert not desk.expired
+
+
+def test_a_run_of_which_nothing_is_left_expires_where_it_was_missed() -> None:
+    """Acknowledged was a part of the first; the third is the one that goes on."""
+    desk = Desk(Since.ACKNOWLEDGED)
+    done = {Stream("a", "web-1", INSPECTION): 3}
+    gone: Ends = {INSPECTION: (None, 9)}
+    desk.place(("a", gone), ("b", gone), ("c", {INSPECTION: (0, 0)}), acknowledged=done)
+    for epoch, first in (("a", 4), ("b", 0)):
+        stream = Stream(epoch, "web-1", INSPECTION)
+        assert desk.give() == []
+        assert desk.wanted() == [(epoch, INSPECTION, first, 9)]
+        desk.replay(desk.fetch(stream, first, 9), (), [(first, 10)])
+    assert desk.give() == []
+    desk.replay(desk.fetch(Stream("c", "web-1", INSPECTION), 0, 0), (0,))
+    assert desk.give() == [("c", INSPECTION, 0)]
+    assert [(gap.epoch, gap.first_seq, gap.count) for gap in desk.expired] == [
+        ("a", 4, 6),
+        ("b", 0, 10),
+    ]
+
+
+def test_who_comes_for_the_first_time_has_not_missed_runs_of_which_nothing_is_left() -> None:
+    for since in Since:
+        desk = Desk(since)
+        desk.place(("a", {INSPECTION: (None, 9)}), ("b", {INSPECTION: (None, 4)}), ("c", {}))
+        desk.live(inspection(0, "c"))
+        assert desk.give() == [("c", INSPECTION, 0)]
+        assert not desk.expired
+        assert not desk.plan.fetching
+
+
+def test_runs_that_no_list_names_do_not_bring_back_those_before_them() -> None:
+    """The journal has nothing of the second run, as its disk was full."""
+    desk = Desk()
+    kept: Ends = {INSPECTION: (0, 0)}
+    desk.place(("a", kept), ("b", {}))
+    desk.replay(desk.fetch(Stream("a", "web-1", INSPECTION), 0, 0), (0,))
+    desk.live(inspection(0, "b"))
+    assert desk.give() == [("a", INSPECTION, 0), ("b", INSPECTION, 0)]
+    for current in ("c", "d"):
+        desk.live(inspection(0, current))
+        desk.place(("a", kept), (current, {}))
+        assert desk.give() == [(current, INSPECTION, 0)]
+
+
 def test_only_what_the_application_is_done_with_is_acknowledged() -> None:
     desk = Desk()
     desk.place(("e", {}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,34 +14,20 @@ from linescan.protocol.control import status_topic
 from linescan.protocol.schema import schema
 from linescan.publishing import Outgoing, Publisher
 from tests.protocol.samples import inspection
-from tests.publishing.asking import Asking, asking
-from tests.publishing.journals import MemoryJournal
+from tests.publishing.asking import Asking
 from tests.waiting import PATIENCE_MS, PATIENCE_S
 
-FREE = "tcp://127.0.0.1:*"
 SCHEMA = Draft202012Validator(schema())
 
 
-@pytest.fixture
-def publisher() -> Iterator[Publisher]:
-    publisher = Publisher(
-        FREE, ["web-1"], linger_s=0, control=FREE, status=FREE, journal=MemoryJournal(), sync_s=0.01
-    )
-    publisher.start()
+@pytest.fixture(autouse=True)
+def _three_inspections(publisher: Publisher) -> None:
     for seq in range(3):
         stamp = Stamp("web-1", publisher.epoch, seq, 1000 + seq)
         message = encode(inspection(seq), Kind.INSPECTION, stamp)
         assert message is not None
         publisher.send(Outgoing([message], stamp=stamp))
     publisher.flush(PATIENCE_S)
-    yield publisher
-    publisher.close()
-
-
-@pytest.fixture
-def ask(publisher: Publisher) -> Iterator[Asking]:
-    with asking(publisher.endpoints["control"]) as client:
-        yield client
 
 
 def test_each_reply_fits(publisher: Publisher, ask: Asking) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,29 +16,8 @@ from linescan.publishing.clerk import MOST_JOBS
 from linescan.publishing.router import CUT_BYTES
 from tests.publishing.asking import Asking, asking
 from tests.publishing.journals import MemoryJournal
-from tests.publishing.sending import FREE, publish
+from tests.publishing.sending import publish, publishing
 from tests.waiting import PATIENCE_MS, wait_until
-
-
-@pytest.fixture
-def journal() -> MemoryJournal:
-    return MemoryJournal()
-
-
-@pytest.fixture
-def publisher(journal: MemoryJournal) -> Iterator[Publisher]:
-    publisher = Publisher(
-        FREE, ["web-1"], linger_s=0, control=FREE, status=FREE, journal=journal, sync_s=0.01
-    )
-    publisher.start()
-    yield publisher
-    publisher.close()
-
-
-@pytest.fixture
-def ask(publisher: Publisher) -> Iterator[Asking]:
-    with asking(publisher.endpoints["control"]) as client:
-        yield client
 
 
 def test_ping(publisher: Publisher, ask: Asking) -> None:
@@ -115,22 +93,17 @@ def test_positions(publisher: Publisher, journal: MemoryJournal, ask: Asking) ->
 
 
 def test_acknowledgements_without_a_journal_are_remembered() -> None:
-    publisher = Publisher(FREE, ["web-1"], linger_s=0, control=FREE)
-    publisher.start()
-    try:
-        with asking(publisher.endpoints["control"]) as ask:
-            mine = {"camera": "web-1", "kind": "event", "epoch": publisher.epoch}
-            publish(publisher, 6)
-            assert ask.ask("ack", name="qc", **mine, seq=5)[0]["ok"]
-            assert ask.ask("ack", name="qc", **mine, seq=3)[0]["ok"]
-            reply, _ = ask.ask("positions", name="qc")
-            assert reply["acknowledged"] == [{**mine, "seq": 5}]
-            (stream,) = reply["epochs"][0]["streams"]
-            assert (stream["oldest"], stream["last"]) == (None, 5)
-            assert ask.ask("describe")[0]["journal"] is False
-            assert ask.refused("replay", **mine, first=0, last=0, credit=1) == "no_journal"
-    finally:
-        publisher.close()
+    with publishing() as publisher, asking(publisher.endpoints["control"]) as ask:
+        mine = {"camera": "web-1", "kind": "event", "epoch": publisher.epoch}
+        publish(publisher, 6)
+        assert ask.ask("ack", name="qc", **mine, seq=5)[0]["ok"]
+        assert ask.ask("ack", name="qc", **mine, seq=3)[0]["ok"]
+        reply, _ = ask.ask("positions", name="qc")
+        assert reply["acknowledged"] == [{**mine, "seq": 5}]
+        (stream,) = reply["epochs"][0]["streams"]
+        assert (stream["oldest"], stream["last"]) == (None, 5)
+        assert ask.ask("describe")[0]["journal"] is False
+        assert ask.refused("replay", **mine, first=0, last=0, credit=1) == "no_journal"
 
 
 def test_a_req_socket_is_answered(publisher: Publisher) -> None:

@@ -19,7 +19,8 @@ from linescan.publishing import Gate, Publisher
 from linescan.publishing.allowed import MOST_KEYS, Allowed
 from linescan.publishing.outlet import Outlet
 from tests.keyring import Keyring
-from tests.publishing.sending import FREE, publish
+from tests.publishing.asking import Asking
+from tests.publishing.sending import FREE, publish, publishing
 from tests.waiting import PATIENCE_MS, wait_until
 
 REFUSED_MS = 700
@@ -33,12 +34,8 @@ def keyring(tmp_path: Path) -> Keyring:
 
 @pytest.fixture
 def publisher(keyring: Keyring) -> Iterator[Publisher]:
-    publisher = Publisher(
-        FREE, ["web-1"], linger_s=0, control=FREE, status=FREE, gate=keyring.gate()
-    )
-    publisher.start()
-    yield publisher
-    publisher.close()
+    with publishing(gate=keyring.gate()) as publisher:
+        yield publisher
 
 
 class Client:
@@ -89,6 +86,34 @@ def test_an_allowed_key_is_served_on_all_sockets(keyring: Keyring, connect: Conn
     own = new_pair()
     keyring.allow("qc-1", own.public)
     assert connect(own).hears(PATIENCE_MS) == ALL
+
+
+def test_a_key_acknowledges_under_its_own_names_alone(
+    publisher: Publisher, keyring: Keyring, connect: Connect
+) -> None:
+    own, other = new_pair(), new_pair()
+    keyring.allow("qc-1", own.public)
+    keyring.allow("spare", own.public)
+    keyring.allow("qc-2", other.public)
+    publish(publisher, 3)
+    mine: dict[str, Any] = {"camera": "web-1", "kind": "event", "epoch": publisher.epoch}
+    client = connect(own)
+    assert client.hears(PATIENCE_MS) == ALL
+    control = client.sockets["control"]
+    control.recv()
+    ask = Asking(control)
+    for name in ("qc-1", "spare"):
+        assert ask.ask("ack", name=name, **mine, seq=1)[0]["ok"]
+        assert ask.ask("gaps", name=name, **mine, runs=[[0, 1]])[0]["ok"]
+    reply, _ = ask.ask("ack", name="qc-2", **mine, seq=2)
+    assert reply["error"]["code"] == "not_allowed"
+    assert "but for qc-1, spare" in reply["error"]["message"]
+    assert ask.refused("gaps", name="qc-2", **mine, runs=[[0, 1]]) == "not_allowed"
+    assert ask.refused("positions", name="qc-2") == "not_allowed"
+    assert ask.ask("positions")[0]["ok"]
+    assert ask.ask("positions", name="qc-1")[0]["acknowledged"] == [{**mine, "seq": 1}]
+    names = {entry["name"] for entry in publisher._desk._reports.to_json()}
+    assert names == {"qc-1", "spare"}
 
 
 def test_without_keys_nothing_is_to_be_had(connect: Connect) -> None:

@@ -17,7 +17,7 @@ from linescan.publishing.publisher import REPLAY_SHARE
 from linescan.publishing.replays import MOST, MOST_EXPIRED, MOST_OF_A_PEER
 from tests.publishing.asking import Asking, asking
 from tests.publishing.journals import MemoryJournal
-from tests.publishing.sending import FREE, publish
+from tests.publishing.sending import publish, publishing
 from tests.waiting import wait_until
 
 MB = 1 << 20
@@ -26,31 +26,11 @@ SHARE = MEMORY_MB * MB // REPLAY_SHARE
 
 
 @pytest.fixture
-def journal() -> MemoryJournal:
-    return MemoryJournal()
-
-
-@pytest.fixture
 def publisher(journal: MemoryJournal) -> Iterator[Publisher]:
-    publisher = Publisher(
-        FREE,
-        ["web-1"],
-        memory_mb=MEMORY_MB,
-        message_bytes=MB,
-        linger_s=0,
-        control=FREE,
-        journal=journal,
-        sync_s=0.01,
-    )
-    publisher.start()
-    yield publisher
-    publisher.close()
-
-
-@pytest.fixture
-def ask(publisher: Publisher) -> Iterator[Asking]:
-    with asking(publisher.endpoints["control"]) as client:
-        yield client
+    with publishing(
+        journal=journal, status=None, memory_mb=MEMORY_MB, message_bytes=MB
+    ) as publisher:
+        yield publisher
 
 
 def running(publisher: Publisher) -> int:

@@ -17,7 +17,7 @@ from linescan.publishing.reports import MOST_NAMES, MOST_STREAMS, Reports
 from linescan.records import Interval
 from tests.publishing.asking import asking
 from tests.publishing.journals import MemoryJournal
-from tests.publishing.sending import FREE, publish
+from tests.publishing.sending import publish, publishing
 from tests.waiting import PATIENCE_MS
 
 EVENTS = Stream("e", "web-1", Kind.EVENT)
@@ -59,18 +59,9 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def journal() -> MemoryJournal:
-    return MemoryJournal()
-
-
-@pytest.fixture
 def publisher(journal: MemoryJournal) -> Iterator[Publisher]:
-    publisher = Publisher(
-        FREE, ["web-1"], linger_s=2, control=FREE, status=FREE, journal=journal, sync_s=0.01
-    )
-    publisher.start()
-    yield publisher
-    publisher.close()
+    with publishing(journal=journal, linger_s=2) as publisher:
+        yield publisher
 
 
 def test_what_it_says(publisher: Publisher) -> None:
@@ -145,14 +136,11 @@ def test_a_quiet_journal_is_synced_too(
 
 
 def test_without_a_journal_or_control_socket() -> None:
-    publisher = Publisher(FREE, ["web-1"], linger_s=0, status=FREE)
-    publisher.start()
-    with statuses(publisher) as status:
+    with publishing(control=None) as publisher, statuses(publisher) as status:
         publish(publisher, 2)
         found = status.until("event", {"last": 1, "durable": None, "oldest": None})
         assert found["journal"] == {"state": "off"}
         assert found["endpoints"] == {"control": None, "status": publisher.endpoints["status"]}
-    publisher.close()
 
 
 def test_the_last_numbers_are_told_at_the_end(publisher: Publisher) -> None:

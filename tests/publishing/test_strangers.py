@@ -15,7 +15,7 @@ import pytest
 from linescan.publishing import Publisher, outlet, router, status
 from tests.keyring import Keyring
 from tests.publishing.asking import asking
-from tests.publishing.sending import FREE, publish
+from tests.publishing.sending import publish, publishing
 
 MANY = 300
 HANDSHAKE_MS = 300
@@ -33,10 +33,8 @@ def publisher(
     for module in (outlet, router, status):
         monkeypatch.setattr(module, "HANDSHAKE_MS", HANDSHAKE_MS)
     gate = Keyring(tmp_path).gate() if request.param == "keys" else None
-    publisher = Publisher(FREE, ["web-1"], linger_s=0, control=FREE, status=FREE, gate=gate)
-    publisher.start()
-    yield publisher
-    publisher.close()
+    with publishing(gate=gate) as publisher:
+        yield publisher
 
 
 def connect(publisher: Publisher, name: str) -> socket.socket:
