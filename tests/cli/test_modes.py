@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Result
 from tests.client.journalled import Order, journalled
 
@@ -48,6 +50,29 @@ def test_objects_and_live(linescan: Run, tmp_path: Path) -> None:
         live = linescan(*common, "--mode", "live", "--kind", "inspection", "--count", "2")
         assert live.code == 0
         assert "skipped" in live.err
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--since", "oldest"], "since is for mode complete alone, and this is mode stream"),
+        (["--mode", "live", "--status", "tcp://127.0.0.1:1"], "status is for mode complete alone"),
+        (["--control", "tcp://127.0.0.1:1"], "give a name too, or leave control out"),
+        (["--timeout", "1e9"], "should be less than or equal to"),
+    ],
+)
+def test_options_without_effect_are_refused(
+    linescan: Run, options: list[str], complaint: str
+) -> None:
+    result = linescan("subscribe", *options)
+    assert result.code == 2
+    assert complaint in " ".join(result.err.split())
+
+
+def test_the_patience_of_verify_is_bounded(linescan: Run) -> None:
+    result = linescan("verify", "tcp://127.0.0.1:9", "--timeout", "1e9")
+    assert result.code == 2
+    assert "less than or equal to" in result.err
 
 
 def test_complete_needs_a_name(linescan: Run) -> None:

@@ -43,6 +43,7 @@ class Order:
     max_gb: float = 1.0
     segment_mb: int = 16
     journal: bool = True
+    camera: str = "web-1"
 
 
 class Line:
@@ -63,7 +64,7 @@ class Line:
         self.journal = Keeping(kept) if order.journal else None
         self.stage = Publish(
             section,
-            "web-1",
+            order.camera,
             self.ledger,
             message_bytes=8192,
             journal=self.journal,

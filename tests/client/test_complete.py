@@ -209,6 +209,32 @@ def test_what_the_journal_no_longer_has_is_reported(tmp_path: Path) -> None:
         assert results.expired == results.missed == gap.count
 
 
+def test_a_run_that_was_wholly_pruned_meanwhile_is_reported(tmp_path: Path) -> None:
+    order = Order(str(tmp_path / "journal"), max_gb=0.0042, segment_mb=1)
+    with journalled(order) as line:
+        line.tell("frame 10")
+        with complete(line, INSPECTIONS) as results:
+            assert len(take(results, 5)) == 5
+            results.acknowledge()
+    for _ in range(2):  # missed, and pruned by what comes after
+        with journalled(order) as line:
+            line.tell("frame 10", "durable")
+    expired: list[Gap] = []
+    with journalled(order) as line:
+        line.tell("frame 3000", "durable", "end", "durable")
+        with complete(line, on_expired=expired.append) as results:
+            given = list(results)
+    (epoch,) = {message.epoch for message in given}
+    whole = [gap for gap in expired if gap.epoch != epoch]
+    assert [(gap.kind, gap.first_seq, gap.count) for gap in whole] == [
+        (Kind.INSPECTION, 5, 5),
+        *[(Kind.INSPECTION, 0, 10), (Kind.EVENT, 0, 1)] * 2,
+    ]
+    assert results.expired == sum(gap.count for gap in expired)
+    with complete(line, name="new", since="oldest") as other:
+        assert not other.expired
+
+
 def test_without_a_journal_it_says_so_and_reports_gaps(
     order: Order, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -384,6 +410,9 @@ def test_two_read_at_their_own_pace(line: Journalled) -> None:
         ({"mode": "complete", "name": "a", "kinds": ["image"]}, "gives inspection and event"),
         ({"mode": "objects", "kinds": ["inspection"]}, "mode objects gives objects and event"),
         ({"mode": "newest"}, "unknown mode newest: choose from stream, live"),
+        ({"since": "oldest"}, "since is for mode complete alone, and this is mode stream"),
+        ({"mode": "live", "status": "tcp://127.0.0.1:1"}, "status is for mode complete alone"),
+        ({"mode": "objects", "control": "tcp://127.0.0.1:1"}, "give a name too, or leave control"),
         ({"mode": "complete", "name": "a", "control": "nonsense"}, "control socket 'nonsense'"),
         ({"mode": "complete", "name": "a", "status": "nonsense"}, "status socket 'nonsense'"),
     ],

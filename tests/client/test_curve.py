@@ -23,7 +23,7 @@ from linescan.publishing import Publisher
 from tests.keyring import Keyring
 from tests.publishing.journals import MemoryJournal
 from tests.publishing.sending import publish, publishing
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, wait_until
 
 Subscribe = Callable[..., Subscriber]
 
@@ -97,7 +97,7 @@ def test_a_key_that_is_not_allowed_ends_in_words_and_works_once_it_is(
     reading.start()
     publisher.wait_for_subscribers(1, PATIENCE_S)
     publish(publisher, 1)
-    reading.join(20)
+    reading.join(PATIENCE_S)
     assert got == [0]
 
 
@@ -152,11 +152,51 @@ def test_one_failed_handshake_is_named_when_time_is_up(
         hang_up.start()
         endpoint = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with (
-            Subscriber(endpoint, keys=keyring.new("qc-1"), timeout_s=1) as results,
-            pytest.raises(SubscribeTimeoutError, match="check the server key"),
+            Subscriber(endpoint, keys=keyring.new("qc-1"), timeout_s=0.1) as results,
         ):
-            next(results)
+            wait_until(lambda: "check the server key" in complaint(results))
         hang_up.join()
+
+
+def complaint(results: Subscriber) -> str:
+    with pytest.raises(SubscribeTimeoutError) as caught:
+        next(results)
+    return str(caught.value)
+
+
+def test_a_name_that_the_key_does_not_stand_for_is_refused_in_words(
+    publisher: Publisher, keyring: Keyring, subscribe: Subscribe
+) -> None:
+    publish(publisher, 3)
+    keys = keyring.new("qc-1")
+    options = {"mode": "complete", "name": "qc-2", "camera": "web-1", "since": "oldest"}
+    results = subscribe(publisher, keys, **options)
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="does not stand for the name qc-2, but for qc-1"):
+            next(results)
+    keyring.allow("qc-2", keys.public.encode())
+    renewed = subscribe(publisher, keys, **options)  # the folder is looked at when somebody comes
+    assert take(renewed, 3) == [0, 1, 2]
+    assert take(results, 3) == [0, 1, 2]
+
+
+def test_reports_under_a_name_that_is_not_allowed_disturb_nobody(
+    publisher: Publisher, keyring: Keyring, subscribe: Subscribe, caplog: pytest.LogCaptureFixture
+) -> None:
+    results = subscribe(publisher, keyring.new("qc-1"), name="qc-2", camera="web-1")
+    publisher.wait_for_subscribers(1, PATIENCE_S)
+    publish(publisher, 1)
+    publish(publisher, 1, first=4)
+    assert take(results, 2) == [0, 4]
+    results.timeout_s = 0.05
+
+    def refused() -> bool:
+        with pytest.raises(SubscribeTimeoutError):
+            next(results)
+        return "report of gaps refused" in caplog.text
+
+    wait_until(refused)
+    assert not publisher._desk._reports.to_json()
 
 
 def test_keys_come_from_files_and_show_no_secret(keyring: Keyring) -> None:

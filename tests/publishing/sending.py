@@ -25,11 +25,13 @@ def publishing(endpoint: str = FREE, **options: Any) -> Iterator[Publisher]:
         publisher.close()
 
 
-def publish(publisher: Publisher, count: int, first: int = 0, size: int = 0) -> list[list[bytes]]:
+def publish(
+    publisher: Publisher, count: int, first: int = 0, size: int = 0, camera: str = "web-1"
+) -> list[list[bytes]]:
     """Events of about so many bytes; gives them as they are published."""
     messages = []
     for seq in range(first, first + count):
-        stamp = Stamp("web-1", publisher.epoch, seq, 1000 + seq)
+        stamp = Stamp(camera, publisher.epoch, seq, 1000 + seq)
         message = encode_start(
             stamp, software="s", settings={"n": seq, "text": "x" * size}, settings_sha256=""
         )
