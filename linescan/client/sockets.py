@@ -12,9 +12,11 @@ from linescan.errors import SubscribeError
 HEARTBEAT_MS: Final = 1000
 STOPPED_MS: Final = 5000
 """The publisher gives this subscriber up after so long a silence of its process."""
-SILENT_MS: Final = 30_000
-"""This subscriber reconnects after so long a silence of the publisher. It must be longer than any
-pause between two reads: while the receive queue is full, signs of life are not read either."""
+NEVER_MS: Final = 2**31 - 1
+"""No silence of the publisher ends a connection: while the receive queue is full, signs of life are
+not read, and libzmq 4.3.5 aborts the process where their time runs out then (its issue 3937)."""
+LOST_MS: Final = 30_000
+"""A connection ends where the publisher's machine acknowledges nothing for so long."""
 MAX_FRAME_BYTES: Final = 1 << 30
 """A longer frame is refused before memory is allocated for it; the connection is then cut."""
 
@@ -34,8 +36,9 @@ def new_socket(context: zmq.Context[Any], kind: int, *, mark: int) -> zmq.Socket
         zmq.RECONNECT_IVL: 100,
         zmq.RECONNECT_IVL_MAX: 2000,
         zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
-        zmq.HEARTBEAT_TIMEOUT: SILENT_MS,
+        zmq.HEARTBEAT_TIMEOUT: NEVER_MS,
         zmq.HEARTBEAT_TTL: STOPPED_MS,
+        zmq.TCP_MAXRT: LOST_MS,
     }
     for option, value in options.items():
         sock.setsockopt(option, value)

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from linescan import names
 from linescan.config.base import Section
 
-SUBSCRIBER = r"^[A-Za-z0-9._-]{1,63}$"
+SUBSCRIBER = f"^{names.SUBSCRIBER}$"
 LEAST_SEGMENTS = 4
 """So many segments fit into ``max_gb`` at least: retention removes whole ones."""
 

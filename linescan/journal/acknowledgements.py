@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from linescan.errors import JournalError
+from linescan.errors import JournalError, ProtocolError
 from linescan.journal.folder import Folder, replace_file
 from linescan.journal.keys import Stream
 from linescan.protocol import Kind
+from linescan.protocol.control import check_name
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,6 @@ MOST_NAMES: Final = 1000
 MOST_STREAMS: Final = 1000
 """Streams that are remembered for a name; beyond, those that were acknowledged longest ago go."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _SUFFIX: Final = ".json"
 
 
@@ -72,11 +71,10 @@ class Acknowledgements:
             self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise JournalError(
-                f"name {name[:80]!r}: use 1 to 63 letters, digits, '.', '_' or '-' for a subscriber"
-            )
-        return self._folder / f"{name}{_SUFFIX}"
+        try:
+            return self._folder / f"{check_name(name)}{_SUFFIX}"
+        except ProtocolError as error:
+            raise JournalError(str(error)) from None
 
     def _read(self, path: Path) -> dict[Stream, int]:
         try:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from linescan.errors import ProtocolError
+from linescan.names import SUBSCRIBER
 from linescan.protocol.topics import ROOT, Kind, check_camera
 
 KEPT: Final = (Kind.INSPECTION, Kind.EVENT)
@@ -18,8 +19,6 @@ MAX_CREDIT: Final = 16
 """Most messages of a replay on their way to one subscriber."""
 MAX_RUNS: Final = 1024
 """Most runs in one report of gaps."""
-
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
 
 
 def status_topic(camera: str) -> bytes:
@@ -37,7 +36,7 @@ def check_name(name: str) -> str:
     Raises:
         ProtocolError: it may not.
     """
-    if not _NAME.fullmatch(name) or name in (".", ".."):
+    if not re.fullmatch(SUBSCRIBER, name) or name in (".", ".."):
         raise ProtocolError(
             f"subscriber name {ascii(name)[:70]}: use 1 to 63 letters, digits, '.', '_' or '-'"
         )

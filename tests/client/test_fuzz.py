@@ -268,8 +268,8 @@ def test_a_subscriber_goes_on(mode: str) -> None:
 
 
 def test_a_complete_subscriber_goes_on_whatever_is_replied() -> None:
-    """It pauses and connects anew after a reply that is none, so fewer are sent."""
-    mutator, count = Mutator(4), COUNT // 100
+    """It connects anew after each reply that is none, so fewer are sent."""
+    mutator, count = Mutator(4), COUNT // 20
     with fuzzed("complete") as (feed, subscriber):
         desk, seen = Desk(feed.control, mutator), 0
         while desk.wrong < count:
@@ -333,7 +333,7 @@ class Desk:
     def _send(self, peer: bytes, frames: list[bytes]) -> None:
         if self._mutator.chance(0.1):
             frames = self._mutator.choose(REPLIES).frames
-        if self._mutator.chance(0.15):
+        if self._mutator.chance(0.4):
             frames = self._mutator.message(frames, 0)
             self.wrong += 1
         try:

@@ -73,7 +73,7 @@ def test_requests_are_answered_while_data_waits_to_be_fetched(
     journal: MemoryJournal, stuck: Callable[[Publisher], zmq.Socket[Any]], kept: bool
 ) -> None:
     """With a journal or without: it is the data that lingers."""
-    options = {"journal": journal} if kept else {}
+    options: dict[str, Any] = {"journal": journal} if kept else {}
     with publishing(linger_s=2 * PATIENCE_S, message_bytes=2 * MB, **options) as publisher:
         peer = stuck(publisher)
         with asking(publisher.endpoints["control"]) as ask:

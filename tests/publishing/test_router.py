@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from linescan.publishing.publisher import REPLY_SHARE
@@ -17,7 +19,7 @@ SHARE = MEMORY_MB * MB // REPLY_SHARE
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_peer_that_does_not_read_its_replies_holds_up_nobody_else(kept: bool) -> None:
-    options = {"journal": MemoryJournal()} if kept else {}
+    options: dict[str, Any] = {"journal": MemoryJournal()} if kept else {}
     with (
         publishing(memory_mb=MEMORY_MB, message_bytes=MB, **options) as publisher,
         asking(publisher.endpoints["control"], rcvhwm=1, rcvbuf=4096) as stopped,
