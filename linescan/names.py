@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 SUBSCRIBER: Final = r"[A-Za-z0-9._-]{1,63}"
-"""A name of a subscriber, as a regular expression; ``.`` and ``..`` are none."""
+"""A name of a subscriber, as a regular expression."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from linescan.errors import JournalError, ProtocolError
+from linescan.errors import JournalError
 from linescan.journal.folder import Folder, replace_file
 from linescan.journal.keys import Stream
+from linescan.names import SUBSCRIBER
 from linescan.protocol import Kind
-from linescan.protocol.control import check_name
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +72,11 @@ class Acknowledgements:
             self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
-        try:
-            return self._folder / f"{check_name(name)}{_SUFFIX}"
-        except ProtocolError as error:
-            raise JournalError(str(error)) from None
+        if not re.fullmatch(SUBSCRIBER, name):
+            raise JournalError(
+                f"name {name[:80]!r}: use 1 to 63 letters, digits, '.', '_' or '-' for a subscriber"
+            )
+        return self._folder / f"{name}{_SUFFIX}"
 
     def _read(self, path: Path) -> dict[Stream, int]:
         try:
