@@ -3,6 +3,7 @@
 A command line's ``--set a.b=c`` goes through the same validation.
 """
 
+from linescan.config.alignment import AlignmentSection, CalibrationSection
 from linescan.config.correction import CorrectionSection, EncoderResamplingSection
 from linescan.config.delivery import OverloadSection, PublishSection
 from linescan.config.depth import DepthSection
@@ -15,6 +16,8 @@ from linescan.config.sinks import MqttSection, NatsSection, SinksSection
 from linescan.config.source import ImagesSource, RecordingSource, SimulatedSource, Source
 
 __all__ = [
+    "AlignmentSection",
+    "CalibrationSection",
     "Config",
     "CorrectionSection",
     "DepthSection",
