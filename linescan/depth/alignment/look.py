@@ -15,8 +15,8 @@ from linescan.records import DepthMap
 
 BLOCKS: Final = 4
 """A frame's figures come from so many parts along, and across: they tell how sure they are."""
-SAMPLES: Final = 32
-"""Rows and columns of a part that are looked at, about."""
+SAMPLES: Final = 24
+"""Rows and columns of a part that are looked at, at most."""
 LAG: Final = 2
 """Roughness is the difference between places so many columns apart: relief is smooth over it."""
 CALM: Final = 0.25
@@ -35,7 +35,8 @@ class Look:
 
     Attributes:
         level: of the bare web.
-        roughness: logarithm of a low quantile of the differences of near places; None where there is none.
+        roughness: logarithm of a low quantile of the differences of near places; None where there
+            is none.
         deviation: standard deviation of the frame's values, objects and all.
     """
 
@@ -86,8 +87,8 @@ def _part(
     depth: DepthMap, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
 ) -> _Part | None:
     """The figures of a part; None where too little of it is known."""
-    rows = rows[:: max(1, rows.size // SAMPLES)]
-    columns = columns[:: max(1, columns.size // SAMPLES)]
+    rows = rows[:: max(1, -(-rows.size // SAMPLES))]
+    columns = columns[:: max(1, -(-columns.size // SAMPLES))]
     values = np.asarray(depth.values[np.ix_(rows, columns)], np.float64)
     beside = np.asarray(depth.values[np.ix_(rows, columns + LAG)], np.float64)
     known = np.isfinite(values) & np.isfinite(beside) & depth.valid[rows, None]

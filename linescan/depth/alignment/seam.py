@@ -33,7 +33,7 @@ def shared_rows(before: DepthMap, depth: DepthMap) -> FloatArray:
     place = np.clip(first + step * np.arange(count), 0, height - 1)
     lower = np.floor(place + SAME).astype(np.intp)
     share = (place - lower).astype(np.float32)
-    values = before.values[lower]
+    values: FloatArray = before.values[lower]
     values[~before.valid[lower]] = np.nan
     between = np.flatnonzero(share > SAME)
     part, upper = share[between, None], lower[between] + 1

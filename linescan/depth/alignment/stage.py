@@ -61,13 +61,17 @@ class Align(FoldStage[Inspection, Inspection, AlignState]):
     Args:
         section: the configuration's ``alignment``.
         reference: what frames are held against; None takes the first frames.
+        alone: frames have nothing to do with one another: each is held against the reference.
     """
 
     name = "align"
     failure = Cause.INFERENCE_FAILURE
 
-    def __init__(self, section: AlignmentSection, reference: Reference | None = None) -> None:
+    def __init__(
+        self, section: AlignmentSection, reference: Reference | None = None, *, alone: bool = False
+    ) -> None:
         self._section = section
+        self._alone = alone
         self._stored = reference
         self._state = self._fresh()
 
@@ -76,11 +80,18 @@ class Align(FoldStage[Inspection, Inspection, AlignState]):
         """What frames are held against by now; None before there was one."""
         return self._state.reference
 
+    def setup(self) -> None:
+        """Say what frames are held against."""
+        against = "the first frames" if self._stored is None else "a stored reference"
+        log.info("depth is aligned from frame to frame, held against %s", against)
+
     def process(self, item: Inspection) -> Iterable[Inspection | Loss]:
         """Give the inspection with its depth aligned; the shape stays."""
         depth, sha256 = item.depth, item.model.sha256 if item.model else ""
         if depth is None or not depth.valid.any():
             return (item,)
+        if self._alone:
+            self._state = self._fresh()
         held = self._state.reference
         if held is not None and held.sha256 != sha256:
             log.warning("alignment begins anew at line %d: another model", item.frame.first_line)
