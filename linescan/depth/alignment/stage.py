@@ -32,7 +32,7 @@ their worst at a frame's ends, where objects are cut."""
 SEAM_SHIFT: Final = 0.5
 """Error of a shift by an overlap, beside what its parts show, in deviations of a frame: the depth
 of a frame bends at its ends."""
-STEADY_SHIFT: Final = 0.05
+STEADY_SHIFT: Final = 0.1
 """What the level of a model with a scale of its own changes by from frame to frame, in deviations
 of a frame."""
 FLAT: Final = 0.1
