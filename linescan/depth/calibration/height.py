@@ -38,7 +38,7 @@ class HeightCalibration:
         across: correction across the web; None where there is none.
         width: camera pixels across the web.
         steps: camera lines and pixels per value, (along, across).
-        range: heights that were measured, lowest and highest; beyond them it is extrapolated.
+        range: lowest and highest height at measured places; beyond them it is extrapolated.
         created: when it was made: UTC, ISO 8601.
         uncertainty: what is known of its error, as plain data.
         reference: alignment's reference while it was made, as plain data; None without alignment.

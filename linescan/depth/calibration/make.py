@@ -22,7 +22,7 @@ LEAST_POINTS: Final = 200
 LEAST_RIGHT: Final = 0.6
 """Share of points that agree; below, places or heights are wrong."""
 LEAST_SPAN: Final = 3.0
-"""Range of measured heights, at least, in standard deviations of the residual."""
+"""Range of the heights that come out, at least, in standard deviations of the residual."""
 LEAST_CORRELATION: Final = 0.5
 """Of model and measurement where they agree: below, the model does not see these heights."""
 MOST_SCALE_ERROR: Final = 0.1
@@ -35,7 +35,7 @@ RESAMPLES: Final = 200
 CELLS: Final = 6
 """Bands along, and across, that are drawn as a whole: points of one place are alike."""
 TAILS: Final = 0.002
-"""Share of heights at each end that does not widen the calibrated range."""
+"""Share of heights at each end that does not widen the range."""
 THIRDS: Final = 3
 ALONG, ACROSS = ("start", "middle", "end"), ("left", "middle", "right")
 
@@ -90,10 +90,11 @@ def make_height_calibration(
         )
     fitted = fit_curve(points, width, spline=spline, across=across)
     right = points.at(fitted.line.inliers)
-    residual = right.truth - heights((fitted.curve, fitted.across), right)
-    low, high = (float(q) for q in np.quantile(right.truth, (TAILS, 1 - TAILS)))
+    said = heights((fitted.curve, fitted.across), right)
+    residual = right.truth - said
+    low, high = (float(q) for q in np.quantile(said, (TAILS, 1 - TAILS)))
     uncertainty = _uncertainty(right, fitted, residual, (low, high))
-    regions = _regions(right, residual)
+    regions = _regions(right, residual, width)
     correlation = float(np.corrcoef(right.predicted, right.truth)[0, 1])
     calibration = HeightCalibration(
         model=card.name,
@@ -153,9 +154,10 @@ def _uncertainty(
     }
 
 
-def _regions(right: Points, residual: Floats) -> list[dict[str, Any]]:
-    """Bias, deviation and share of the points in thirds along and across."""
-    along, across = bands(right.line, THIRDS), bands(right.column, THIRDS)
+def _regions(right: Points, residual: Floats, width: int) -> list[dict[str, Any]]:
+    """Bias, deviation and share of the points in thirds of the scan and of the web's width."""
+    along = bands(right.line, THIRDS)
+    across = np.clip(right.column / width * THIRDS, 0, THIRDS - 1).astype(np.intp)
     found = []
     for i, first in enumerate(ALONG):
         for j, second in enumerate(ACROSS):
