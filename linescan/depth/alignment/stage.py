@@ -64,7 +64,7 @@ class Align(FoldStage[Inspection, Inspection, AlignState]):
         alone: frames have nothing to do with one another: each is held against the reference.
     """
 
-    name = "align"
+    name = "align_frames"
     failure = Cause.INFERENCE_FAILURE
 
     def __init__(
