@@ -154,5 +154,4 @@ def _spline(points: Points, across: Across | None) -> tuple[Curve, Across | None
 
 
 def _least_squares(design: Floats, truth: Floats) -> Floats:
-    found: Floats = np.linalg.lstsq(design, truth, rcond=1e-12)[0]
-    return found
+    return np.asarray(np.linalg.lstsq(design, truth, rcond=1e-12)[0], np.float64)

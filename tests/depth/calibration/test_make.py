@@ -17,8 +17,12 @@ from tests.depth.calibration.places import WIDTH, places
 CARD = read_card("surface-tiny")
 
 
-def make(points: Points, **options: bool) -> tuple[HeightCalibration, Findings]:
-    return make_height_calibration(points, CARD, "um", WIDTH, (2.0, 2.0), **options)
+def make(
+    points: Points, *, spline: bool = False, across: bool = False
+) -> tuple[HeightCalibration, Findings]:
+    return make_height_calibration(
+        points, CARD, "um", WIDTH, (2.0, 2.0), spline=spline, across=across
+    )
 
 
 def error(made: HeightCalibration, points: Points) -> float:
