@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from linescan.evaluation.continuity import ContinuityMeter
@@ -13,7 +16,7 @@ RNG = np.random.default_rng(6)
 STRIP = RNG.normal(size=(ROWS + 99 * (ROWS - OVERLAP), WIDTH))
 
 
-def meter(shifts: np.ndarray[tuple[int], np.dtype[np.float64]]) -> ContinuityMeter:
+def meter(shifts: npt.NDArray[Any]) -> ContinuityMeter:
     found = ContinuityMeter()
     for k, shift in enumerate(shifts):
         first = k * (ROWS - OVERLAP)

@@ -26,5 +26,6 @@ def test_frames_join_without_steps(tmp_path: Path) -> None:
             assert raw["paired_step"] > 1.5
             assert aligned["paired_step"] <= 1.05
             assert aligned["drift"] <= 0.01
-    assert found["bare"]["model, aligned"]["step"] <= 1.15  # of five borders
+    # The plain ratio of five borders is too uncertain for a bound of a few percent.
+    assert found["bare"]["model, aligned"]["step"] < 0.7 * found["bare"]["model, raw"]["step"]
     assert found["bare"]["model, aligned"]["flicker"] < 0.1
