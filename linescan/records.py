@@ -264,8 +264,10 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """Objects that became complete and travel without a frame: the last ones of a run, and those
-    whose frame was dropped. As losses, it travels in band and is never dropped.
+    """Objects that became complete and travel without a frame.
+
+    These are the last ones of a run, and those whose frame was dropped. As losses, they travel in
+    band, in order, and are never dropped.
     """
 
     objects: Sequence[WholeObject]

@@ -45,7 +45,7 @@ def find_objects(
 def label_objects(
     regions: Regions, tracks: Numbers, valid: BoolArray, most: int, web: WebMap
 ) -> tuple[LabelArray, tuple[WebObject, ...]]:
-    """Number the largest ``most`` regions and describe them; (h, w) labels, and the objects.
+    """Number the largest ``most`` regions, in their order, and describe them.
 
     Args:
         regions: of one frame.
@@ -64,17 +64,10 @@ def label_objects(
 
 
 def _rank(regions: Regions, most: int) -> Indices:
-    """The largest ``most`` regions, in the order of their places on the web.
-
-    No two regions of one side have the same box, so the order does not depend on the labelling.
-    """
-    by_place = np.lexsort((-regions.sign, *regions.boxes.T[::-1]))
-    if by_place.size <= most:
-        return by_place
-    largest = by_place[np.argsort(-regions.area[by_place], kind="stable")[:most]]
-    chosen = np.zeros(regions.count, np.bool_)
-    chosen[largest] = True
-    return by_place[chosen[by_place]]
+    """The largest ``most`` regions, in their order."""
+    if regions.count <= most:
+        return np.arange(regions.count)
+    return np.sort(np.argsort(-regions.area, kind="stable")[:most])
 
 
 def _web_objects(
@@ -113,9 +106,7 @@ def _cover(first: Indices, last: Indices, offset: float, step: float) -> tuple[I
     return cover(offset + (first - 0.5) * step + 0.5, offset + (last + 0.5) * step + 0.5)
 
 
-def cover(
-    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
-) -> tuple[Indices, Indices]:
+def cover(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> tuple[Indices, Indices]:
     """First camera pixel and number of camera pixels that stretches of the web reach into.
 
     Args:

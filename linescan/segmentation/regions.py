@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -69,15 +69,21 @@ class Regions:
             run_extreme=self.run_extreme[runs],
         )
 
-    def paint(self, labels: npt.NDArray[np.integer], numbers: npt.NDArray[np.integer]) -> None:
-        """Write each region's number, (n,), into an array of ``width`` columns; 0 leaves it out.
+    def paint(
+        self,
+        labels: npt.NDArray[np.integer],
+        numbers: npt.NDArray[np.integer],
+        first_row: int = 0,
+    ) -> None:
+        """Write each region's number, (n,), into rows of ``width`` columns; 0 leaves it out.
 
-        Runs below the end of the array are left out.
+        ``labels`` are the rows from ``first_row`` on; runs of other rows are left out.
         """
         named = numbers[self.run_owner]
-        kept = (named > 0) & (self.run_start < labels.size)
+        start = self.run_start - first_row * self.width
+        kept = (named > 0) & (start >= 0) & (start < labels.size)
         length = self.run_length[kept]
-        labels.ravel()[_pixels(self.run_start[kept], length)] = np.repeat(named[kept], length)
+        labels.ravel()[_pixels(start[kept], length)] = np.repeat(named[kept], length)
 
 
 def find_regions(
@@ -87,7 +93,9 @@ def find_regions(
     section: SegmentationSection,
     inner: slice = slice(None),
 ) -> Regions:
-    """Connected regions beyond the low threshold, opened.
+    """Connected regions beyond the low threshold, opened, in the order of their boxes.
+
+    No two regions of one side have the same box, so the order does not depend on the labelling.
 
     Args:
         height: (h, w) above the background, towards the camera positive.
@@ -112,7 +120,7 @@ def find_regions(
         if extreme > (distance if whole else low):
             sides.append(_Side(height, known, sign, distance, low))
     found = [side.regions(section, first, end) for side in sides]
-    return _join(found, height.shape[1])
+    return _in_order(_join(found, height.shape[1]))
 
 
 def open_mask(mask: npt.NDArray[np.uint8], diameter: int) -> npt.NDArray[np.uint8]:
@@ -267,6 +275,24 @@ def _join(sides: list[Regions], width: int) -> Regions:
         run_owner=np.concatenate(owners),
         run_total=np.concatenate([side.run_total for side in sides]),
         run_extreme=np.concatenate([side.run_extreme for side in sides]),
+    )
+
+
+def _in_order(regions: Regions) -> Regions:
+    """The same by first row, first column, last row, last column; raised before sunk."""
+    order = np.lexsort((-regions.sign, *regions.boxes.T[::-1]))
+    place = np.empty_like(order)
+    place[order] = np.arange(order.size)
+    return replace(
+        regions,
+        sign=regions.sign[order],
+        boxes=regions.boxes[order],
+        area=regions.area[order],
+        mean=regions.mean[order],
+        extreme=regions.extreme[order],
+        high=regions.high[order],
+        large=regions.large[order],
+        run_owner=place[regions.run_owner],
     )
 
 
