@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -20,10 +21,20 @@ class Cut(enum.Flag):
     """It is as long as an object may be; what follows is another one."""
     COUNT = enum.auto()
     """More objects were open than may be; what follows of it is another one."""
+    OTHER = enum.auto()
+    """A reason that this version does not know."""
 
     def names(self) -> list[str]:
         """As published: lower case, in this order."""
         return [str(flag.name).lower() for flag in self]
+
+    @classmethod
+    def named(cls, names: Iterable[str]) -> Cut:
+        """From names as published; one that is not known counts as ``OTHER``."""
+        flags = cls.NONE
+        for name in names:
+            flags |= cls.__members__.get(name.upper(), cls.OTHER)
+        return flags
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,12 @@ def processing_stages(
     if config.segmentation.enabled:
         from linescan.segmentation import Segment
 
-        stages.append(Segment(config.segmentation, card.noise_floor))
+        if config.segmentation.shape.needs_pitch and None in pitch:
+            raise ConfigError(
+                "'segmentation.shape': areas in mm2 need the size of a pixel, and the source does "
+                "not say it: give source.pitch, or areas in pixels"
+            )
+        stages.append(Segment(config.segmentation, card.noise_floor, overlap))
     return stages
 
 
