@@ -267,10 +267,11 @@ class Completed:
     """Objects that became complete and travel without a frame.
 
     These are the last ones of a run, and those whose frame was dropped. As losses, they travel in
-    band, in order, and are never dropped.
+    band, in order, and are never dropped. ``unit`` is that of the depth map they were found in.
     """
 
     objects: Sequence[WholeObject]
+    unit: str
 
     def lines(self) -> tuple[Interval, ...]:
         """None: the camera lines of the objects are those of frames, or lost."""
@@ -334,9 +335,10 @@ class Inspection:
 
 def remains(item: object) -> Completed | None:
     """What is left of an item whose lines are lost: objects that it completes, if it does."""
-    segmentation = item.segmentation if isinstance(item, Inspection) else None
-    completed = segmentation.completed if segmentation is not None else ()
-    return Completed(completed) if completed else None
+    if not isinstance(item, Inspection) or item.segmentation is None or item.depth is None:
+        return None
+    completed = item.segmentation.completed
+    return Completed(completed, item.depth.unit) if completed else None
 
 
 def carried_lines(carried: npt.NDArray[np.int64]) -> tuple[Interval, ...]:

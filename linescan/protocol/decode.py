@@ -114,7 +114,7 @@ def _loss(fields: Fields, common: Common) -> LossEvent:
 
 
 def _completed_event(fields: Fields, common: Common) -> CompletedEvent:
-    return CompletedEvent(**common, completed=read_completed(fields))
+    return CompletedEvent(**common, unit=fields.text("unit"), completed=read_completed(fields))
 
 
 def _end(fields: Fields, common: Common) -> EndEvent:

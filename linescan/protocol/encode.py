@@ -89,7 +89,8 @@ def encode_completed(completed: Completed, stamp: Stamp) -> list[Buffer]:
     Raises:
         ProtocolError: an object holds what the protocol has no place for.
     """
-    return _event("completed", stamp, {"completed": [whole_json(o) for o in completed.objects]})
+    objects = [whole_json(found) for found in completed.objects]
+    return _event("completed", stamp, {"unit": completed.unit, "completed": objects})
 
 
 def encode_end(

@@ -233,9 +233,13 @@ class LossEvent(EventMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CompletedEvent(EventMessage):
-    """Objects that became complete without a frame: the last ones of a run, for example."""
+    """Objects that became complete without a frame: the last ones of a run, for example.
+
+    ``unit`` is that of their heights.
+    """
 
     type: ClassVar[str | None] = "completed"
+    unit: str
     completed: Sequence[WholeObject]
 
 

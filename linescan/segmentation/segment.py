@@ -10,6 +10,7 @@ import numpy as np
 from linescan.config import SegmentationSection
 from linescan.records import (
     BoolArray,
+    Completed,
     Convention,
     DepthMap,
     FloatArray,
@@ -123,9 +124,9 @@ class Segmenter:
         named = heights.thresholds.named(self._section.hysteresis)
         return Segmentation(labels, named, objects, completed)
 
-    def close(self) -> tuple[WholeObject, ...]:
+    def close(self) -> Completed:
         """The objects that are still open when the run ends."""
-        return self._whole(self._tracks.close(Cut.END))
+        return Completed(self._whole(self._tracks.close(Cut.END)), self._unit)
 
     def _heights(self, depth: DepthMap) -> Heights | None:
         """One frame above its background; None without a usable pixel."""

@@ -74,8 +74,8 @@ class Segment(FoldStage[Inspection, Inspection | Completed, SegmenterState]):
 
     def finish(self) -> Iterable[Inspection | Completed | Loss]:
         """Give the objects that are still open: the run ends in the middle of them."""
-        objects = self._segmenter.close()
-        return (Completed(objects),) if objects else ()
+        left = self._segmenter.close()
+        return (left,) if left.objects else ()
 
     def snapshot(self) -> SegmenterState:
         """What is remembered from frame to frame."""

@@ -248,7 +248,7 @@ def _events() -> Iterator[Vector]:
     }  # fmt: skip
     end = encode_end(stamp(2), totals=totals, last_seq=6, reason="finished")
     yield Vector("end", "data", "a run has ended, the account balances", end)
-    last = encode_completed(Completed((whole(Cut.START | Cut.END),)), stamp(4))
+    last = encode_completed(Completed((whole(Cut.START | Cut.END),), "um"), stamp(4))
     yield Vector("completed", "data", "the run ended in the middle of an object", last)
     header = json.loads(bytes(end[1])) | {"type": "newer", "seq": 3}
     yield Vector(
