@@ -145,8 +145,8 @@ def processing_stages(
     Args:
         config: the configuration.
         info: what is known of the source.
-        streaming: lines come one after the other; at set-up, the cost of a frame is measured and
-            held against their rate.
+        streaming: lines come one after the other; objects are followed from frame to frame, and at
+            set-up the cost of a frame is measured and held against the line rate.
 
     Raises:
         LinescanError: a stage's settings do not fit the source or the model.
@@ -177,7 +177,8 @@ def processing_stages(
                 "'segmentation.shape': areas in mm2 need the size of a pixel, and the source does "
                 "not say it: give source.pitch, or areas in pixels"
             )
-        stages.append(Segment(config.segmentation, card.noise_floor, overlap))
+        alone = not streaming
+        stages.append(Segment(config.segmentation, card.noise_floor, overlap, alone=alone))
     return stages
 
 
