@@ -1,9 +1,9 @@
-"""Measures objects that frame borders cut at random: python -m scripts.measure_seams.
+"""Measures objects that frame borders cut: python -m scripts.measure_seams RECORDING.
 
-The same simulated web is run several times with frames at random places. What one run sees whole
-in a single frame is the reference for those in which a border cuts it: how often does it come out
+A recording with truth is run several times with frames at random places. What one run sees whole in
+a single frame is the reference for those in which a border cuts it: how often does it come out
 exactly once, and with the same area? With ``--depth truth`` the depth is the true height, reduced
-to the model's resolution, plus fresh noise in each frame; with ``--depth surface-tiny`` it is the
+to the model's resolution, plus fresh noise in each run; with ``--depth surface-tiny`` it is the
 model's own.
 """
 
@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import ExitStack
-from functools import partial
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 from rich.progress import track
 
 from linescan.config import Config, SegmentationSection
-from linescan.evaluation.seams import Phase, SeamScore, score_seams
-from linescan.pipeline.chain import set_up, through
+from linescan.evaluation.seams import Phase, score_seams
+from linescan.pipeline.chain import through
 from linescan.pipeline.factory import processing_stages
-from linescan.records import Convention, DepthMap, Frame, WebMap
+from linescan.recording import Recording
+from linescan.records import Convention, DepthMap, FloatArray, Frame, GrayArray, LineBlock, WebMap
 from linescan.segmentation import Segmenter
-from linescan.simulation import DEMO_SEEDS, SimulatedWeb, WebLines, preset
 from linescan.sources.base import SourceInfo
 from linescan.whole import WholeObject
 
@@ -35,43 +36,54 @@ LINES, OVERLAP, MODEL = 512, 64, 252
 def main() -> None:
     """Run and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recording", type=Path, nargs="?", default=Path("sim_data/parts"))
     parser.add_argument("--depth", choices=["truth", "surface-tiny"], default="truth")
-    parser.add_argument("--preset", default="parts", help="what lies on the web")
-    parser.add_argument("--lines", type=int, default=20_000, help="lines of each web")
-    parser.add_argument("--webs", type=int, default=3, help="webs, each of a seed of its own")
-    parser.add_argument("--phases", type=int, default=3, help="runs over each web")
+    parser.add_argument("--runs", type=int, default=48, help="runs, frames at other places in each")
     parser.add_argument("--noise", type=float, default=0.02, help="mm, with --depth truth")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON",
                         help="a key of segmentation, such as background='\"belt\"'")  # fmt: skip
     arguments = parser.parse_args()
     changes = dict(item.split("=", 1) for item in arguments.set)
     section = SegmentationSection.model_validate({k: json.loads(v) for k, v in changes.items()})
-    rng, score, objects = np.random.default_rng(0), SeamScore(), 0
-    for seed in range(arguments.webs):
-        web = SimulatedWeb(preset(arguments.preset, seed=DEMO_SEEDS[0] + seed, width=LINES))
-        starts = rng.integers(0, LINES - OVERLAP, arguments.phases).tolist()
-        make = partial(_Truth, arguments.noise) if arguments.depth == "truth" else _Model
-        runs = [make(section, np.random.default_rng((seed, n))) for n in range(len(starts))]
-        # All runs go on together, so that each stretch of web is drawn once.
-        frames = sorted(
-            (first, n)
-            for n, start in enumerate(starts)
-            for first in range(start, arguments.lines - LINES + 1, LINES - OVERLAP)
-        )
-        for first, n in track(frames, f"web {seed + 1} of {arguments.webs}"):
-            runs[n].take(web.lines(first, LINES))
-        for run in runs:
-            run.close()
-            objects += len(run.found)
-        score += score_seams(
-            [Phase(a, LINES, OVERLAP, run.found) for a, run in zip(starts, runs, strict=True)]
-        )
+    web = Web.of(arguments.recording)
+    rng, phases = np.random.default_rng(0), []
+    for start in track(rng.choice(LINES - OVERLAP, arguments.runs, replace=False).tolist()):
+        if arguments.depth == "truth":
+            run: _Truth | _Model = _Truth(arguments.noise, section, rng)
+        else:
+            run = _Model(section)
+        for first in range(start, len(web.pixels) - LINES + 1, LINES - OVERLAP):
+            run.take(web, first)
+        run.close()
+        phases.append(Phase(start, LINES, OVERLAP, run.found))
+    score = score_seams(phases)
     print(
-        f"{arguments.depth}, {arguments.preset}: {objects} objects; {score.cut} cut by borders, "
+        f"{arguments.depth}, {arguments.recording.name}: {sum(len(p.objects) for p in phases)} "
+        f"objects in {len(phases)} runs; {score.cut} cut by borders, "
         f"once {score.once / score.cut:.4f}, area within 5 % {score.right / score.cut:.4f}; "
         f"deviation of area: median {score.quantile(0.5):.4f}, 95 % {score.quantile(0.95):.4f}, "
         f"99 % {score.quantile(0.99):.4f}"
     )
+
+
+@dataclass(frozen=True)
+class Web:
+    """A recorded web: gray pixels and true height, (lines, columns) each."""
+
+    pixels: GrayArray
+    height: FloatArray
+
+    @classmethod
+    def of(cls, path: Path) -> Web:
+        """Read it whole; its height is repeated to full resolution."""
+        recording = Recording.open(path)
+        if recording.truth is None:
+            raise SystemExit(f"{path} has no truth")
+        pixels = np.vstack([b.pixels for b in recording.blocks() if isinstance(b, LineBlock)])
+        coarse, _ = recording.truth.height(recording.header.first_line, len(pixels))
+        step = recording.truth.header.height.step
+        height = coarse.repeat(step, 0).repeat(step, 1)[: len(pixels), : pixels.shape[1]]
+        return cls(pixels[:, :LINES], height[:, :LINES])
 
 
 class _Truth:
@@ -84,11 +96,12 @@ class _Truth:
         self._noise, self._rng = noise, rng
         self._segmenter = Segmenter(section, OVERLAP)
 
-    def take(self, lines: WebLines) -> None:
+    def take(self, web: Web, first: int) -> None:
         step = LINES / MODEL
-        small = cv2.resize(lines.height, (MODEL, MODEL), interpolation=cv2.INTER_AREA)
+        height = web.height[first : first + LINES]
+        small = cv2.resize(height, (MODEL, MODEL), interpolation=cv2.INTER_AREA)
         values = (small + self._rng.normal(0, self._noise, small.shape)).astype(np.float32)
-        place = WebMap(lines.first_line + step / 2 - 0.5, step, step / 2 - 0.5, step)
+        place = WebMap(first + step / 2 - 0.5, step, step / 2 - 0.5, step)
         valid = np.ones(MODEL, np.bool_)
         depth = DepthMap(values, Convention.HEIGHT, "mm", 1.0, 0.0, None, valid, place)
         self.found += self._segmenter.take(depth).completed
@@ -98,32 +111,34 @@ class _Truth:
 
 
 class _Model:
-    """A run through the pipeline's own stages."""
+    """A run through the pipeline's own stages, which go on from run to run but for the last."""
 
-    def __init__(self, section: SegmentationSection, _: np.random.Generator) -> None:
-        config = Config.model_validate(
-            {
-                "source": {"type": "simulated"},
-                "frame": {"lines": LINES, "overlap": OVERLAP},
-                "depth": {"precision": "fp32"},
-                "segmentation": section.model_dump(),
-            }
-        )
+    stages: ClassVar[list[Any]] = []
+
+    def __init__(self, section: SegmentationSection) -> None:
+        settings = {
+            "source": {"type": "simulated"},
+            "frame": {"lines": LINES, "overlap": OVERLAP},
+            "depth": {"precision": "fp32", "backend": "cpu"},
+            "segmentation": section.model_dump(),
+        }
+        config, info = Config.model_validate(settings), SourceInfo("a recording", LINES)
+        *depth, self._segment = processing_stages(config, info)
+        if not self.stages:
+            for stage in depth:
+                stage.setup()
+                self.stages.append(stage)
         self.found: list[WholeObject] = []
-        self._stages = processing_stages(config, SourceInfo("simulated web", LINES))
-        self._open = ExitStack()
-        self._open.enter_context(set_up(self._stages))
 
-    def take(self, lines: WebLines) -> None:
+    def take(self, web: Web, first: int) -> None:
         valid = np.ones(LINES, np.bool_)
-        frame = Frame(lines.pixels, lines.first_line, valid, OVERLAP, 0)
-        for inspection in through(self._stages, frame):
+        frame = Frame(web.pixels[first : first + LINES], first, valid, OVERLAP, 0)
+        for inspection in through([*self.stages, self._segment], frame):
             self.found += inspection.segmentation.completed
 
     def close(self) -> None:
-        for left in self._stages[-1].finish():
+        for left in self._segment.finish():
             self.found += left.objects
-        self._open.close()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 ``block`` makes the sender wait; ``drop_oldest`` turns the oldest item that waits into losses, in
 its place, so that order is kept; objects that it completes are kept. Losses and completed objects
-on their own are never dropped; neighbouring losses merge.
+on their own are never dropped; neighbouring ones merge.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from linescan.stages import Item
 MAX_LOSSES: Final = 1024
 """Losses and completed objects on their own that wait in a channel at most; a sender waits beyond
 it, whatever the policy."""
+MOST_OBJECTS: Final = 1024
+"""Completed objects that are put together at most."""
 
 T = TypeVar("T", bound=Item)
 
@@ -116,15 +118,27 @@ class Channel(Generic[T]):
 
     @staticmethod
     def _append(entries: deque[T | Loss | Completed], entry: Loss | Completed) -> None:
-        last = entries[-1] if entries else None
-        both = isinstance(last, Loss) and isinstance(entry, Loss)
-        if both and (merged := _merge(last, entry)):
-            entries[-1] = merged
-        else:
-            entries.append(entry)
+        for back in range(1, len(entries) + 1):
+            last = entries[-back]
+            if isinstance(last, Loss | Completed) and (merged := _merge(last, entry)):
+                entries[-back] = merged
+                return
+            if not (isinstance(last, Completed) and isinstance(entry, Loss)):
+                break  # a loss passes completed objects; nothing else passes anything
+        entries.append(entry)
 
 
-def _merge(one: Loss, other: Loss) -> Loss | None:
+def _merge(one: Loss | Completed, other: Loss | Completed) -> Loss | Completed | None:
+    """Both as one, where they are of a kind; None where they stay apart."""
+    if isinstance(one, Loss) and isinstance(other, Loss):
+        return _merge_losses(one, other)
+    if isinstance(one, Completed) and isinstance(other, Completed):
+        fits = one.unit == other.unit and len(one.objects) + len(other.objects) <= MOST_OBJECTS
+        return Completed((*one.objects, *other.objects), one.unit) if fits else None
+    return None
+
+
+def _merge_losses(one: Loss, other: Loss) -> Loss | None:
     """Both losses as one, where they touch or overlap and agree in everything else."""
     if (one.cause, one.estimated) != (other.cause, other.estimated):
         return None
