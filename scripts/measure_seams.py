@@ -52,10 +52,11 @@ def main() -> None:
             run: _Truth | _Model = _Truth(arguments.noise, section, rng)
         else:
             run = _Model(section)
-        for first in range(start, len(web.pixels) - LINES + 1, LINES - OVERLAP):
+        frames = range(start, len(web.pixels) - LINES + 1, LINES - OVERLAP)
+        for first in frames:
             run.take(web, first)
         run.close()
-        phases.append(Phase(start, LINES, OVERLAP, run.found))
+        phases.append(Phase(start, len(frames), LINES, OVERLAP, run.found))
     score = score_seams(phases)
     print(
         f"{arguments.depth}, {arguments.recording.name}: {sum(len(p.objects) for p in phases)} "

@@ -26,15 +26,22 @@ class Phase:
 
     Attributes:
         first_line: first line of the first frame.
+        frames: how many frames.
         lines: rows of a frame.
         overlap: rows that a frame shares with the one before.
         objects: complete ones.
     """
 
     first_line: int
+    frames: int
     lines: int
     overlap: int
     objects: Sequence[WholeObject]
+
+    def shows(self, found: WholeObject) -> bool:
+        """Whether all of an object, and a line before and after it, lies in the run."""
+        end = self.first_line + (self.frames - 1) * (self.lines - self.overlap) + self.lines
+        return self.first_line < found.first_line and found.first_line + found.line_count < end
 
     def borders(self, found: WholeObject) -> int:
         """How many first or last lines of frames lie strictly inside an object."""
@@ -95,7 +102,8 @@ def score_seams(phases: Sequence[Phase]) -> SeamScore:
             boxes = [box_of(found) for found in there.objects]
             for found in here.objects:
                 whole = not found.cut and not here.touches_shared(found)
-                if whole and there.borders(found) and _first(found, here, phases):
+                cut = there.shows(found) and there.borders(found)
+                if whole and cut and _first(found, here, phases):
                     score += _score(found, there.objects, boxes)
     return score
 
