@@ -2,9 +2,10 @@
 
 A recording with truth is run several times with frames at random places. What one run sees whole in
 a single frame is the reference for those in which a border cuts it: how often does it come out
-exactly once, and with the same area? With ``--depth truth`` the depth is the true height, reduced
-to the model's resolution, plus fresh noise in each run; with ``--depth surface-tiny`` it is the
-model's own.
+exactly once, and with the same area? With ``--depth truth`` the depth is the true height plus
+noise, both the same in all runs, at half the camera's resolution; ``--fresh`` adds as much again,
+anew for each frame, as if the same web came twice. With ``--depth surface-tiny`` it is the model's
+own, which differs with what else is in the frame.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from linescan.segmentation import Segmenter
 from linescan.sources.base import SourceInfo
 from linescan.whole import WholeObject
 
-LINES, OVERLAP, MODEL = 512, 64, 252
-"""Rows of a frame, rows shared, and rows and columns of depth."""
+LINES, OVERLAP, STEP = 512, 64, 2
+"""Rows of a frame, rows shared, and with true depth camera pixels for one of depth."""
 
 
 def main() -> None:
@@ -40,6 +41,9 @@ def main() -> None:
     parser.add_argument("--depth", choices=["truth", "surface-tiny"], default="truth")
     parser.add_argument("--runs", type=int, default=48, help="runs, frames at other places in each")
     parser.add_argument("--noise", type=float, default=0.02, help="mm, with --depth truth")
+    parser.add_argument(
+        "--fresh", action="store_true", help="as much noise again, of each frame alone"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=JSON",
                         help="a key of segmentation, such as background='\"belt\"'")  # fmt: skip
     arguments = parser.parse_args()
@@ -47,9 +51,11 @@ def main() -> None:
     section = SegmentationSection.model_validate({k: json.loads(v) for k, v in changes.items()})
     web = Web.of(arguments.recording)
     rng, phases = np.random.default_rng(0), []
-    for start in track(rng.choice(LINES - OVERLAP, arguments.runs, replace=False).tolist()):
+    strip = web.depth(arguments.noise, rng)
+    starts = STEP * rng.choice((LINES - OVERLAP) // STEP, arguments.runs, replace=False)
+    for start in track(starts.tolist()):
         if arguments.depth == "truth":
-            run: _Truth | _Model = _Truth(arguments.noise, section, rng)
+            run: _Truth | _Model = _Truth(strip, arguments.noise * arguments.fresh, section, rng)
         else:
             run = _Model(section)
         frames = range(start, len(web.pixels) - LINES + 1, LINES - OVERLAP)
@@ -86,24 +92,33 @@ class Web:
         height = coarse.repeat(step, 0).repeat(step, 1)[: len(pixels), : pixels.shape[1]]
         return cls(pixels[:, :LINES], height[:, :LINES])
 
+    def depth(self, noise: float, rng: np.random.Generator) -> FloatArray:
+        """True height and noise, (lines / STEP, columns / STEP) float32."""
+        rows, columns = (n // STEP for n in self.height.shape)
+        small = cv2.resize(self.height, (columns, rows), interpolation=cv2.INTER_AREA)
+        return (small + rng.normal(0, noise, small.shape)).astype(np.float32)
+
 
 class _Truth:
     """A run whose depth is the true height and noise."""
 
     def __init__(
-        self, noise: float, section: SegmentationSection, rng: np.random.Generator
+        self,
+        strip: FloatArray,
+        more_noise: float,
+        section: SegmentationSection,
+        rng: np.random.Generator,
     ) -> None:
         self.found: list[WholeObject] = []
-        self._noise, self._rng = noise, rng
+        self._strip, self._more, self._rng = strip, more_noise, rng
         self._segmenter = Segmenter(section, OVERLAP)
 
-    def take(self, web: Web, first: int) -> None:
-        step = LINES / MODEL
-        height = web.height[first : first + LINES]
-        small = cv2.resize(height, (MODEL, MODEL), interpolation=cv2.INTER_AREA)
-        values = (small + self._rng.normal(0, self._noise, small.shape)).astype(np.float32)
-        place = WebMap(first + step / 2 - 0.5, step, step / 2 - 0.5, step)
-        valid = np.ones(MODEL, np.bool_)
+    def take(self, _: Web, first: int) -> None:
+        values = self._strip[first // STEP : (first + LINES) // STEP]
+        if self._more:
+            values = values + self._rng.normal(0, self._more, values.shape).astype(np.float32)
+        place = WebMap(first + (STEP - 1) / 2, STEP, (STEP - 1) / 2, STEP)
+        valid = np.ones(len(values), np.bool_)
         depth = DepthMap(values, Convention.HEIGHT, "mm", 1.0, 0.0, None, valid, place)
         self.found += self._segmenter.take(depth).completed
 
