@@ -145,8 +145,9 @@ def processing_stages(
     Args:
         config: the configuration.
         info: what is known of the source.
-        streaming: lines come one after the other; at set-up, the cost of a frame is measured and
-            held against their rate, and frames are aligned with one another.
+        streaming: lines come one after the other; frames are aligned and objects followed from
+            frame to frame, and at set-up the cost of a frame is measured and held against the line
+            rate.
 
     Raises:
         LinescanError: a stage's settings do not fit the source or the model.
@@ -176,7 +177,13 @@ def processing_stages(
     if config.segmentation.enabled:
         from linescan.segmentation import Segment
 
-        stages.append(Segment(config.segmentation, factor * card.noise_floor))
+        if config.segmentation.shape.needs_pitch and None in pitch:
+            raise ConfigError(
+                "'segmentation.shape': areas in mm2 need the size of a pixel, and the source does "
+                "not say it: give source.pitch, or areas in pixels"
+            )
+        floor = factor * card.noise_floor
+        stages.append(Segment(config.segmentation, floor, overlap, alone=not streaming))
     return stages
 
 
