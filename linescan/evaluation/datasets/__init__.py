@@ -12,6 +12,7 @@ from linescan.evaluation.datasets.base import (
     DataSetError,
     HeightUnit,
     TrueFrame,
+    Wanted,
 )
 from linescan.evaluation.datasets.lit import LitHeights
 from linescan.evaluation.datasets.pairs import PairFolder, has_pairs
@@ -30,6 +31,7 @@ __all__ = [
     "SimulatedFrames",
     "TrueFrame",
     "TrueScan",
+    "Wanted",
     "open_data_set",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -48,6 +48,14 @@ class TrueFrame:
     light_deg: tuple[float, float] | None = None
 
 
+Wanted = Callable[[int], bool]
+
+
+def every(_number: int) -> bool:
+    """All frames are wanted."""
+    return True
+
+
 class DataSet(Protocol):
     """Frames with truth, drawn one at a time: whoever iterates needs memory for one.
 
@@ -56,6 +64,7 @@ class DataSet(Protocol):
         about: what it is, in one sentence.
         unit: of its heights.
         count: frames that it holds.
+        continuous: frames follow each other on one web.
         pictures: each frame stands alone and keeps its aspect, as in ``linescan image``; False
             where frames are cut from a web, as in ``linescan run``.
     """
@@ -64,10 +73,14 @@ class DataSet(Protocol):
     about: str
     unit: HeightUnit
     count: int
+    continuous: bool
     pictures: bool
 
-    def frames(self) -> Iterator[TrueFrame]:
-        """All frames, in order; the same ones each time.
+    def frames(self, wanted: Wanted = every) -> Iterator[tuple[int, TrueFrame]]:
+        """Frames with their numbers, in order; the same ones each time.
+
+        Args:
+            wanted: of a number, whether its frame is drawn at all.
 
         Raises:
             LinescanError: a frame cannot be read.

@@ -15,7 +15,9 @@ LEAST_KNOWN = 0.5
 Weights = npt.NDArray[np.float32]
 
 
-def height_on(height: FloatArray, height_web: WebMap, shape: tuple[int, int], web: WebMap) -> FloatArray:
+def height_on(
+    height: FloatArray, height_web: WebMap, shape: tuple[int, int], web: WebMap
+) -> FloatArray:
     """True height at the pixels of a depth map.
 
     Where truth is finer than the depth map, each pixel is the mean over exactly the area that it
@@ -31,12 +33,20 @@ def height_on(height: FloatArray, height_web: WebMap, shape: tuple[int, int], we
         ``shape`` float32, NaN where less than ``LEAST_KNOWN`` of a pixel's area is known.
     """
     down = _weights(
-        shape[0], web.line_offset, web.line_step,
-        height.shape[0], height_web.line_offset, height_web.line_step,
+        shape[0],
+        web.line_offset,
+        web.line_step,
+        height.shape[0],
+        height_web.line_offset,
+        height_web.line_step,
     )
     over = _weights(
-        shape[1], web.column_offset, web.column_step,
-        height.shape[1], height_web.column_offset, height_web.column_step,
+        shape[1],
+        web.column_offset,
+        web.column_step,
+        height.shape[1],
+        height_web.column_offset,
+        height_web.column_step,
     )
     known = np.isfinite(height)
     share = down @ known.astype(np.float32) @ over.T
@@ -49,7 +59,9 @@ def height_on(height: FloatArray, height_web: WebMap, shape: tuple[int, int], we
     return np.asarray(means, np.float32)
 
 
-def labels_on(labels: LabelArray, first_line: int, shape: tuple[int, int], web: WebMap) -> LabelArray:
+def labels_on(
+    labels: LabelArray, first_line: int, shape: tuple[int, int], web: WebMap
+) -> LabelArray:
     """Labels (rows, width) of a frame at the centres of a depth map's pixels, ``shape`` uint16."""
     rows = np.rint(web.line_offset + np.arange(shape[0]) * web.line_step - first_line)
     columns = np.rint(web.column_offset + np.arange(shape[1]) * web.column_step)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame
+from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame, Wanted, every
 from linescan.evaluation.datasets.level import level
 from linescan.evaluation.datasets.pairs import read_height
 from linescan.records import FloatArray, Frame, GrayArray, WebMap
@@ -33,6 +33,7 @@ class LitHeights:
     """
 
     unit: HeightUnit = "mm"
+    continuous = True
     pictures = False
 
     def __init__(self, name: str, *, levelled: bool, pitch_mm: float | None) -> None:
@@ -50,7 +51,9 @@ class LitHeights:
         path = Path(name.removeprefix(PREFIX))
         unit = SUFFIX.search(path.name)
         if unit is None:
-            raise DataSetError(f"{path}: expected NAME_height_um.npy, _height_mm.npy or _height_m.npy")
+            raise DataSetError(
+                f"{path}: expected NAME_height_um.npy, _height_mm.npy or _height_m.npy"
+            )
         if pitch_mm is None:
             raise DataSetError(f"{name}: light needs slopes: give the size of a pixel with --pitch")
         height = read_height(path) * np.float32(_MM[unit[1]])
@@ -69,21 +72,26 @@ class LitHeights:
             f"measured height, lit by the simulator (no photograph), frames of {self._rows}x{width}"
         )
 
-    def frames(self) -> Iterator[TrueFrame]:
+    def frames(self, wanted: Wanted = every) -> Iterator[tuple[int, TrueFrame]]:
         """Cut the frames; lines that fill none at the end are left out."""
         pitch = self._pitch
-        for number in range(self.count):
+        for number in filter(wanted, range(self.count)):
             first = number * (self._rows - self._overlap)
             rows = slice(first, first + self._rows)
             overlap = self._overlap if number else 0
-            yield TrueFrame(
-                name=f"line {first}",
-                web=0,
-                frame=Frame(self._pixels[rows], first, np.ones(self._rows, np.bool_), overlap, 0),
-                bits=8,
-                height=self._height[rows],
-                height_web=WebMap(first, 1.0, 0.0, 1.0, pitch, pitch),
-                pitch_mm=(pitch, pitch),
+            yield (
+                number,
+                TrueFrame(
+                    name=f"line {first}",
+                    web=0,
+                    frame=Frame(
+                        self._pixels[rows], first, np.ones(self._rows, np.bool_), overlap, 0
+                    ),
+                    bits=8,
+                    height=self._height[rows],
+                    height_web=WebMap(first, 1.0, 0.0, 1.0, pitch, pitch),
+                    pitch_mm=(pitch, pitch),
+                ),
             )
 
 

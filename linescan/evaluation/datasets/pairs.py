@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame
+from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame, Wanted, every
 from linescan.evaluation.datasets.level import level
 from linescan.records import FloatArray, Frame, GrayArray, WebMap
 from linescan.sources.images.decode import GrayReader, peek
@@ -25,6 +25,7 @@ class PairFolder:
     """Pairs of picture and height; see ``DataSet``."""
 
     unit: HeightUnit = "um"
+    continuous = False
     pictures = True
 
     def __init__(
@@ -50,31 +51,35 @@ class PairFolder:
         if levelled:
             self.about += ", the best plane taken off each height map"
 
-    def frames(self) -> Iterator[TrueFrame]:
+    def frames(self, wanted: Wanted = every) -> Iterator[tuple[int, TrueFrame]]:
         """Read the pairs, in the order of their names."""
         for number, name in enumerate(self._names):
-            pixels, bits = _read_image(self._folder / (name + IMAGE))
-            height = read_height(self._folder / (name + HEIGHT))
-            if height.shape != pixels.shape:
-                raise DataSetError(
-                    f"{self._folder / name}: the picture has {_text(pixels.shape)} pixels, the "
-                    f"height {_text(height.shape)}: they must be registered pixel by pixel"
-                )
-            if min(pixels.shape) < LEAST_SIDE:
-                raise DataSetError(
-                    f"{self._folder / name}: {_text(pixels.shape)} pixels, at least "
-                    f"{LEAST_SIDE}x{LEAST_SIDE} are needed"
-                )
-            along, across = self._pitch[name]
-            yield TrueFrame(
-                name=name,
-                web=number,
-                frame=Frame(pixels, 0, np.ones(len(pixels), np.bool_), 0, 0),
-                bits=bits,
-                height=level(height) if self._levelled else height,
-                height_web=WebMap(0.0, 1.0, 0.0, 1.0, along, across),
-                pitch_mm=(along, across),
+            if wanted(number):
+                yield number, self._read(number, name)
+
+    def _read(self, number: int, name: str) -> TrueFrame:
+        pixels, bits = _read_image(self._folder / (name + IMAGE))
+        height = read_height(self._folder / (name + HEIGHT))
+        if height.shape != pixels.shape:
+            raise DataSetError(
+                f"{self._folder / name}: the picture has {_text(pixels.shape)} pixels, the "
+                f"height {_text(height.shape)}: they must be registered pixel by pixel"
             )
+        if min(pixels.shape) < LEAST_SIDE:
+            raise DataSetError(
+                f"{self._folder / name}: {_text(pixels.shape)} pixels, at least "
+                f"{LEAST_SIDE}x{LEAST_SIDE} are needed"
+            )
+        along, across = self._pitch[name]
+        return TrueFrame(
+            name=name,
+            web=number,
+            frame=Frame(pixels, 0, np.ones(len(pixels), np.bool_), 0, 0),
+            bits=bits,
+            height=level(height) if self._levelled else height,
+            height_web=WebMap(0.0, 1.0, 0.0, 1.0, along, across),
+            pitch_mm=(along, across),
+        )
 
 
 def has_pairs(folder: Path) -> bool:
@@ -121,7 +126,7 @@ def _pitches(
 ) -> dict[str, tuple[float | None, float | None]]:
     """Size of a pixel in mm, (along, across), by name."""
     if not path.is_file():
-        return {name: (given_mm, given_mm) for name in names}
+        return dict.fromkeys(names, (given_mm, given_mm))
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
         found = {}

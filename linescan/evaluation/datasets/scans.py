@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from linescan.config import Config, RecordingSource
-from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame
+from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame, Wanted, every
 from linescan.pipeline.chain import set_up, through
 from linescan.pipeline.factory import correction_stages
-from linescan.recording import Recording, Truth, TruthObject
+from linescan.recording import Recording
 from linescan.records import FloatArray, Frame, LabelArray, WebMap
 from linescan.sources.recording import RecordingPlayer
 from linescan.stages import Stage
@@ -23,6 +23,7 @@ class TrueScan:
     """The frames of a recording with truth; see ``DataSet``."""
 
     unit: HeightUnit = "mm"
+    continuous = True
     pictures = False
 
     def __init__(self, path: Path, config: Config) -> None:
@@ -60,26 +61,28 @@ class TrueScan:
         self.about = f"recording with truth, frames of {self._rows}x{self._width}"
         self._objects = self._truth.objects()
 
-    def frames(self) -> Iterator[TrueFrame]:
+    def frames(self, wanted: Wanted = every) -> Iterator[tuple[int, TrueFrame]]:
         """Cut the frames, as ``linescan run`` does."""
-        for frame in self._cut():
-            height, web = self._height(frame)
-            first, end = frame.first_line, frame.first_line + len(frame.pixels)
-            yield TrueFrame(
-                name=f"line {first}",
-                web=0,
-                frame=frame,
-                bits=self._bits,
-                height=height,
-                height_web=web,
-                labels=self._labels(frame),
-                objects=tuple(
-                    each
-                    for each in self._objects
-                    if each.first_line < end and each.last_line >= first
-                ),
-                pitch_mm=self._pitch,
-            )
+        for number, frame in enumerate(self._cut()):
+            if wanted(number):
+                yield number, self._known_of(frame)
+
+    def _known_of(self, frame: Frame) -> TrueFrame:
+        height, web = self._height(frame)
+        first, end = frame.first_line, frame.first_line + len(frame.pixels)
+        return TrueFrame(
+            name=f"line {first}",
+            web=0,
+            frame=frame,
+            bits=self._bits,
+            height=height,
+            height_web=web,
+            labels=self._labels(frame),
+            objects=tuple(
+                each for each in self._objects if each.first_line < end and each.last_line >= first
+            ),
+            pitch_mm=self._pitch,
+        )
 
     def _cut(self) -> Iterator[Frame]:
         player = RecordingPlayer(RecordingSource(path=self._path, rate="max"))
@@ -120,5 +123,3 @@ class TrueScan:
             at = first - frame.first_line
             labels[at : at + count] = self._truth.labels(first, count)
         return labels
-
-

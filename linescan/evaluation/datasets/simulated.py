@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame
+from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame, Wanted, every
 from linescan.recording import TruthObject
 from linescan.records import Frame, WebMap
 from linescan.simulation import (
@@ -92,16 +92,19 @@ class SimulatedFrames:
         self._width = int(width) if at else WIDTH
         self.about = f"simulated web, {self._set.about}, {self._width} columns"
         self.count = len(self._set.seeds) * self._set.frames
+        self.continuous = self._set.frames > 1
 
-    def frames(self) -> Iterator[TrueFrame]:
+    def frames(self, wanted: Wanted = every) -> Iterator[tuple[int, TrueFrame]]:
         """Draw the frames, seed after seed."""
-        for seed in self._set.seeds:
-            scene = self._set.scene(seed, self._width)
-            web = SimulatedWeb(scene)
-            overlap = self._width // OVERLAP_SHARE if self._set.frames > 1 else 0
-            for number in range(self._set.frames):
-                first = number * (self._width - overlap)
-                yield draw(web, first, self._width, overlap if number else 0)
+        each = self._set.frames
+        overlap = self._width // OVERLAP_SHARE if self.continuous else 0
+        for place, seed in enumerate(self._set.seeds):
+            web = SimulatedWeb(self._set.scene(seed, self._width))
+            for number in range(each):
+                if wanted(place * each + number):
+                    first = number * (self._width - overlap)
+                    frame = draw(web, first, self._width, overlap if number else 0)
+                    yield place * each + number, frame
 
 
 def draw(web: SimulatedWeb, first_line: int, rows: int, overlap: int) -> TrueFrame:

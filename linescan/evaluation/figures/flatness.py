@@ -1,9 +1,9 @@
 """Bumps where there are none: what is left of flat regions after their own plane is taken off.
 
 Errors of height hardly notice small bumps on a smooth surface (S. Wu et al., "How to Evaluate
-Monocular Depth Estimation?", arXiv 2510.19814), and an inspection of surfaces is about nothing else.
-Flat regions are the flattest quarter of the truth's tiles, so no threshold has to be chosen; what is
-left of the truth itself in them tells how flat they are.
+Monocular Depth Estimation?", arXiv 2510.19814), and an inspection of surfaces is about nothing
+else. Flat regions are the flattest quarter of the truth's tiles, so no threshold has to be chosen;
+what is left of the truth itself in them tells how flat they are.
 """
 
 from __future__ import annotations

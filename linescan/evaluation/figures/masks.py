@@ -1,8 +1,8 @@
 """Found objects against true ones, pixel by pixel, at the depth map's resolution.
 
 The pixels of each true object are kept apart, so that low objects can be left out later, when the
-noise of the web is known: an object lower than three standard deviations of it is not asked for, and
-what was found of it is not held against the finder either.
+noise of the web is known: an object lower than three standard deviations of it is not asked for,
+and what was found of it is not held against the finder either.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Which way the surface faces: the angle between found and true normals, and relative normals.
 
 Relative normals compare the angle *between* two places of a surface with the true angle between
-them, which a tilt of the whole does not change; after S. Wu et al., "How to Evaluate Monocular Depth
-Estimation?", arXiv 2510.19814, who draw pairs at random up to 32 pixels apart. Here all pairs at
-fixed distances along both axes are taken, so that the figure is the same in each run.
+them, which a tilt of the whole does not change; after S. Wu et al., "How to Evaluate Monocular
+Depth Estimation?", arXiv 2510.19814, who draw pairs at random up to 32 pixels apart. Here all pairs
+at fixed distances along both axes are taken, so that the figure is the same in each run.
 """
 
 from __future__ import annotations

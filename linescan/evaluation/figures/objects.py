@@ -1,7 +1,7 @@
 """Found objects against true ones, by size and height; false alarms where there is nothing.
 
-Objects are matched frame by frame as in ``linescan.evaluation.detection``. Sizes and heights are in
-pixels of the depth map: that is what decides whether a model can see an object, whatever the camera.
+Objects are matched frame by frame as in ``linescan.evaluation.detection``. Sizes and heights are
+in pixels of the depth map: that decides whether a model can see an object, whatever the camera.
 """
 
 from __future__ import annotations
@@ -123,8 +123,5 @@ def fates(found: Sequence[Thing], truth: Iterable[Thing], frame: Box) -> list[Fa
 
 def false_alarms(found: Iterable[Box], frame: Box, overlap: int) -> int:
     """Found objects of a frame without true ones, but those that the frame before showed whole."""
-    new = Box(
-        Interval(frame.lines.first + overlap, frame.lines.count - overlap), frame.columns
-    )
+    new = Box(Interval(frame.lines.first + overlap, frame.lines.count - overlap), frame.columns)
     return sum(1 for box in found if box.intersection(new).area)
-

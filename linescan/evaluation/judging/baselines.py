@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,21 +47,33 @@ class Baseline:
             raise ModelError(f"'{name}': expected {offers}")
         self._name, self._depth, self._pictures = name, depth, pictures
         self._guess, _ = BASELINES[known]
+        self._images: list[Image] = []
+        self._truth: list[FloatArray] = []
 
     @property
     def needs_fit(self) -> bool:
-        """Whether ``fit`` must come before ``predict``."""
+        """Whether frames must be observed before ``predict``."""
         return self._guess is None
 
-    def fit(self, frames: Sequence[TrueFrame]) -> None:
-        """Choose the one blur that serves these frames best, their truth in hand."""
-        inputs = [resized(frame, self._depth, self._pictures) for frame in frames]
-        truth = [
-            height_on(frame.height, frame.height_web, given.image.shape, given.web)
-            for frame, given in zip(frames, inputs, strict=True)
-        ]
-        known = [(i.image, t) for i, t in zip(inputs, truth, strict=True) if np.nanstd(t) > 0]
-        blur, _ = best_blur([image for image, _ in known], [height for _, height in known])
+    def observe(self, frame: TrueFrame) -> None:
+        """Take a frame to fit on: its image and truth, at the size of the model."""
+        given = resized(frame, self._depth, self._pictures)
+        shape = (given.image.shape[0], given.image.shape[1])
+        truth = height_on(frame.height, frame.height_web, shape, given.web)
+        if np.isfinite(truth).any() and np.nanstd(truth) > 0:
+            self._images.append(given.image)
+            self._truth.append(truth)
+
+    def settle(self) -> None:
+        """Choose the one blur that serves the frames best, their truth in hand.
+
+        Raises:
+            ModelError: no frame has relief.
+        """
+        if not self._images:
+            raise ModelError(f"'{self._name}': no frame has relief to choose the blur by")
+        blur, _ = best_blur(self._images, self._truth)
+        self._images, self._truth = [], []
         self._name = f"{PREFIX}blur ({blur:g} px)"
         self._guess = lambda image, _frame: blurred_intensity(image, blur)
 

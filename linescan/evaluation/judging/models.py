@@ -80,19 +80,22 @@ class Exported(ExitStack):
         self._fresh: list[tuple[FoldStage[Any, Any, Any], Any]] = []
         self._key: object = None
         self._web: int | None = None
+        self._bits = 0
         self._engine = "not run"
 
     def predict(self, frame: TrueFrame) -> DepthMap:
         """Run the stages."""
         depth = fitted(self._config.depth, self._card, frame.frame, self._pictures)
-        key = (depth.size, frame.frame.pixels.shape, frame.bits)
+        key = (depth.size, frame.frame.pixels.shape)
         if key != self._key:
             self._open(depth, frame)
             self._key = key
         elif frame.web != self._web:
             for fold, state in self._fresh:
                 fold.restore(state)
-        self._web = frame.web
+        if frame.bits != self._bits:  # the engine stays: pixels become 8 bits before it
+            self._stages[0] = self._made(depth, frame)[0]
+        self._web, self._bits = frame.web, frame.bits
         inspection = self._inspect(frame)
         if inspection.model is not None:
             self._engine = inspection.model.engine
@@ -114,6 +117,12 @@ class Exported(ExitStack):
 
     def _open(self, depth: DepthSection, frame: TrueFrame) -> None:
         self.close()
+        self._stages, self._bits = self._made(depth, frame), frame.bits
+        self.enter_context(set_up(self._stages))
+        folds = [stage for stage in self._stages if isinstance(stage, FoldStage)]
+        self._fresh = [(fold, fold.snapshot()) for fold in folds]
+
+    def _made(self, depth: DepthSection, frame: TrueFrame) -> list[Stage[Any, Any]]:
         rows, width = frame.frame.pixels.shape
         off = self._config.segmentation.model_copy(update={"enabled": False})
         config = self._config.model_copy(
@@ -123,11 +132,10 @@ class Exported(ExitStack):
                 "segmentation": off,
             }
         )
-        info = SourceInfo("evaluation", width=width, bits=frame.bits, dtype=frame.frame.pixels.dtype)
-        self._stages = processing_stages(config, info, streaming=False)
-        self.enter_context(set_up(self._stages))
-        folds = [stage for stage in self._stages if isinstance(stage, FoldStage)]
-        self._fresh = [(fold, fold.snapshot()) for fold in folds]
+        info = SourceInfo(
+            "evaluation", width=width, bits=frame.bits, dtype=frame.frame.pixels.dtype
+        )
+        return processing_stages(config, info, streaming=False)
 
 
 class Checkpoint:

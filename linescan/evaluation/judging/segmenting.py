@@ -1,8 +1,9 @@
-"""The pipeline's own segmentation on aligned heights: the only place that knows how it is called."""
+"""The pipeline's own segmentation on aligned heights; nothing else here knows how it is called."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from linescan.config import SegmentationSection
 from linescan.evaluation.datasets import TrueFrame
@@ -38,7 +39,5 @@ class Segmenter:
             self._stage = Segment(self._section, floor)
             self._stage.setup()
         heights = replace(depth, values=aligned.values, convention=Convention.HEIGHT)
-        for made in self._stage.process(Inspection(frame.frame, depth=heights)):
-            if isinstance(made, Inspection) and made.segmentation is not None:
-                return made.segmentation
-        raise AssertionError("segmentation is switched on, and gives each frame's objects")
+        (made,) = self._stage.process(Inspection(frame.frame, depth=heights))
+        return cast("Segmentation", cast("Inspection", made).segmentation)
