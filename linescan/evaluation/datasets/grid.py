@@ -80,7 +80,10 @@ def _weights(
     ratio = step / given_step
     if ratio < 1:
         near = 1 - np.abs(np.clip(centre, 0, given - 1)[:, None] - index)
-        return np.maximum(near, 0).astype(np.float32)
+        near[(centre < -0.5) | (centre > given - 0.5)] = 0  # beyond the truth nothing is known
+        linear: Weights = np.maximum(near, 0).astype(np.float32)
+        return linear
     low, high = centre - ratio / 2, centre + ratio / 2
     shared = np.minimum(high[:, None], index + 0.5) - np.maximum(low[:, None], index - 0.5)
-    return np.asarray(np.maximum(shared, 0) / ratio, np.float32)
+    weights: Weights = (np.maximum(shared, 0) / ratio).astype(np.float32)
+    return weights

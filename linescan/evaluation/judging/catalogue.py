@@ -74,7 +74,7 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure(
         "plane_residual_truth",
-        "… of the truth",
+        "plane residual of truth",
         "info",
         "height",
         "how bumpy these same tiles truly are",
@@ -105,7 +105,7 @@ FIGURES: tuple[Figure, ...] = (
         "",
         "step between rows at frame borders over that inside frames: 1 where borders do not show",
     ),
-    Figure("seam_step_truth", "… of the truth", "info", "", "the same of the true height"),
+    Figure("seam_step_truth", "seam step of truth", "info", "", "the same of the true height"),
     Figure(
         "flicker",
         "flicker",

@@ -84,13 +84,14 @@ class Gallery:
     def shown(self) -> list[Shown]:
         """What is shown: each frame once."""
         chosen: dict[int, Shown] = {}
-        self._take(chosen, "best", self._best)
+        half = len(self._scores) // 2  # of few frames, no more than half are called the worst
+        self._take(chosen, "best", self._best[: len(self._scores) - half])
         if self._scores:
             middle = sorted(self._scores)[len(self._scores) // 2]
             near = [e for e in self._sample if e not in self._best and e not in self._worst]
             near.sort(key=lambda e: abs(e[0] - middle))
             self._take(chosen, "median", near[:MIDDLE])
-        self._take(chosen, "worst", self._worst[::-1])
+        self._take(chosen, "worst", self._worst[:half][::-1])
         for _, number, name, panels in self._unranked:
             chosen[number] = Shown("frame", name, None, panels)
         return list(chosen.values())

@@ -106,7 +106,7 @@ def _error(error: FloatArray, most: float) -> BgrArray:
     known = np.isfinite(error)
     share = np.clip(np.where(known, error, 0) / most, -1, 1)[..., None]
     white = np.float32(248)
-    ends = np.where(share > 0, np.float32(HIGH), np.float32(LOW))
+    ends = np.where(share > 0, np.asarray(HIGH, np.float32), np.asarray(LOW, np.float32))
     picture = (white + (ends - white) * np.abs(share)).astype(np.uint8)
     paint_hatch(picture, ~known, 6)
     return _enlarge(picture)

@@ -13,7 +13,7 @@ from linescan.evaluation.judging.gallery import Shown
 from linescan.evaluation.judging.verdict import Verdict
 from linescan.evaluation.report.document import over_best_baseline
 from linescan.evaluation.report.style import STYLE
-from linescan.evaluation.report.words import NONE, figure_text, unit_text
+from linescan.evaluation.report.words import NONE, figure_text, missing, unit_text
 from linescan.version import __version__
 
 GOOD = {"low": "lower is better", "high": "higher is better", "one": "1 is best", "info": ""}
@@ -55,7 +55,7 @@ def _data_set(here: list[Verdict], verdicts: Sequence[Verdict]) -> Iterator[str]
         yield "<h3>Objects by size and height</h3>"
         yield '<p class="faint">Precision / recall (true objects), in pixels of the depth map.</p>'
         yield '<div class="scroll"><table>' + "".join(_bins(here)) + "</table></div>"
-    reasons = list(_missing(here))
+    reasons = [f"<li>{escape(sentence)}</li>" for sentence in missing(here)]
     if reasons:
         yield "<h3>Not known, and why</h3><ul class='plain'>" + "".join(reasons) + "</ul>"
     for verdict in here:
@@ -99,7 +99,7 @@ def _rows(here: list[Verdict], verdicts: Sequence[Verdict]) -> Iterator[str]:
 def _best(figure: Figure, values: list[float | Absent]) -> float | None:
     """The best of several; None where there is nothing to choose."""
     known = [value for value in values if not isinstance(value, Absent)]
-    if figure.good == "info" or len(known) < 2:
+    if figure.good == "info" or len(set(known)) < 2:
         return None
     keys = {"low": abs, "high": lambda v: -v, "one": lambda v: abs(v - 1)}
     return min(known, key=keys[figure.good])
@@ -142,16 +142,6 @@ def _bins(here: list[Verdict]) -> Iterator[str]:
 def _rate(rate: Rate) -> str:
     parts = [NONE if each is None else f"{each:.2f}" for each in (rate.precision, rate.recall)]
     return f"{parts[0]} / {parts[1]} ({rate.wanted})"
-
-
-def _missing(here: list[Verdict]) -> Iterator[str]:
-    reasons: dict[str, list[str]] = {}
-    for figure in FIGURES:
-        found = [v for verdict in here if isinstance(v := verdict.value(figure.key), Absent)]
-        if found:
-            reasons.setdefault(found[0].reason, []).append(figure.title)
-    for reason, titles in reasons.items():
-        yield f"<li>{escape(', '.join(titles))}: {escape(reason)}</li>"
 
 
 def _frame(shown: Shown) -> str:

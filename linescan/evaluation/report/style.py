@@ -23,7 +23,7 @@ th, td { padding: 5px 14px 5px 0; text-align: left; border-bottom: 1px solid var
   vertical-align: baseline; }
 th { font-weight: 600; font-size: 13px; }
 td.n, th.n { text-align: right; padding-left: 14px; white-space: nowrap; }
-td.n small { display: block; color: var(--faint); font-size: 11.5px; }
+td.n small { display: block; color: var(--faint); font-size: 11.5px; font-weight: 400; }
 td.best { color: var(--good); font-weight: 600; }
 td.why { color: var(--faint); font-size: 13px; max-width: 52ch; }
 td.name { white-space: nowrap; }

@@ -12,7 +12,7 @@ from linescan.evaluation.figures.objects import HEIGHTS, SIZES, Rate
 from linescan.evaluation.judging.catalogue import FIGURES, Absent
 from linescan.evaluation.judging.verdict import Verdict
 from linescan.evaluation.report.document import over_best_baseline
-from linescan.evaluation.report.words import NONE, figure_text, unit_text
+from linescan.evaluation.report.words import NONE, figure_text, missing, unit_text
 
 
 def to_tables(verdicts: Sequence[Verdict]) -> Iterator[Table | Text]:
@@ -82,12 +82,7 @@ def _rate(rate: Rate) -> str:
 def _notes(here: list[Verdict]) -> Iterator[str]:
     for text in dict.fromkeys(verdict.alignment["text"] for verdict in here):
         yield f"alignment: {text}"
-    reasons: dict[str, list[str]] = {}
-    for figure in FIGURES:
-        found = [v for verdict in here if isinstance(v := verdict.value(figure.key), Absent)]
-        if found:
-            reasons.setdefault(found[0].reason, []).append(figure.title)
-    for reason, titles in reasons.items():
-        yield f"no {', '.join(titles)}: {reason}"
+    for sentence in missing(here):
+        yield f"no {sentence}"
     if not here[0].complete:
         yield "ended early: these are the figures of the frames that were judged"
