@@ -53,6 +53,14 @@ def evaluate(
             "one scale and shift for the data set, fitted on a part that is not judged.",
         ),
     ] = "scale-shift",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For calibrated: a height calibration instead of a fit, as calibration.height.",
+            show_default=False,
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write all figures.", show_default=False),
@@ -111,13 +119,19 @@ def evaluate(
     set_up_logging(errors, verbose=False)
     if align not in ALIGNMENTS:
         raise LinescanError(f"--align {align}: expected {', '.join(ALIGNMENTS)}")
+    if calibration is not None and align != "calibrated":
+        raise LinescanError("--calibration belongs to --align calibrated")
     for file in (json_file, html):
         _check_folder(file)
-    settings = _settings(config, list(overrides or ()), backend, precision, size)
+    given = list(overrides or ())
+    if calibration is not None:
+        given.append(f"calibration.height={calibration}")
+    settings = _settings(config, given, backend, precision, size)
     question = Question(
         models=tuple(dict.fromkeys(model or [settings.depth.model])),
         config=settings,
         mode=align,  # type: ignore[arg-type]
+        calibration=calibration,
         frames=frames,
         pictures=html is not None,
     )

@@ -21,7 +21,7 @@ import numpy as np
 
 from linescan.errors import LinescanError
 from linescan.evaluation.datasets import MM_PER, HeightUnit
-from linescan.evaluation.judging.models import Unit
+from linescan.evaluation.judging.models import PIXELS
 from linescan.evaluation.metrics import align
 from linescan.records import Convention, DepthMap, FloatArray, WebMap
 
@@ -89,8 +89,8 @@ class Unaligned:
     per_frame = False
     fits = False
 
-    def __init__(self, given: Unit, unit: HeightUnit) -> None:
-        self._given, self._unit = given, unit
+    def __init__(self, unit: HeightUnit) -> None:
+        self._unit = unit
 
     def observe(self, _depth: DepthMap, _truth: FloatArray, /) -> None:
         """Nothing is fitted."""
@@ -100,7 +100,7 @@ class Unaligned:
 
     def align(self, depth: DepthMap, _truth: FloatArray, /) -> Aligned:
         """Change the unit, if there is one."""
-        factor = unit_factor(self._given, self._unit, depth.web)
+        factor = unit_factor(depth, self._unit)
         values = facing(depth) * np.float32(factor or 1.0)
         return Aligned(values, factor or 1.0, comparable=factor is not None)
 
@@ -149,10 +149,10 @@ def pixel_size(web: WebMap, unit: HeightUnit) -> float | None:
     return float(np.sqrt(area)) / MM_PER[unit]
 
 
-def unit_factor(given: str, unit: HeightUnit, web: WebMap | None) -> float | None:
-    """From a model's unit to the data set's; None where it has none."""
-    if given == "px":
-        return pixel_size(web, unit) if web is not None else None
-    if given == "mm":
+def unit_factor(depth: DepthMap, unit: HeightUnit) -> float | None:
+    """From a depth map's unit to the data set's; None where it has none."""
+    if depth.unit == PIXELS:
+        return pixel_size(depth.web, unit)
+    if depth.unit == "mm":
         return 1.0 / MM_PER[unit]
-    return 1e-3 / MM_PER[unit] if given == "um" else None
+    return 1e-3 / MM_PER[unit] if depth.unit == "um" else None

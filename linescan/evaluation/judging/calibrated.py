@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,7 @@ from linescan.evaluation.judging.alignments import (
     pixel_size,
     unit_factor,
 )
-from linescan.evaluation.metrics import align
-from linescan.records import DepthMap, FloatArray, WebMap
+from linescan.records import DepthMap, FloatArray
 
 FIT_SHARE = 5
 """Of the frames, one in so many is fitted on and not judged."""
@@ -46,6 +45,8 @@ class Calibrated:
         self._samples = self._frames = 0
         self._in_pixels: bool | None = None
         self._fit: AffineFit | None = None
+        self._level: float | None = None
+        self._why = ""
 
     def observe(self, depth: DepthMap, truth: FloatArray) -> None:
         """Draw pixels of a frame."""
@@ -67,29 +68,29 @@ class Calibrated:
         self._frames += 1
 
     def settle(self) -> None:
-        """Fit the line."""
+        """Fit the line; an output that tells nothing becomes a level at the mean true height."""
         if not self._frames:
             raise AlignmentError(
                 f"--align calibrated: {self._part} are to be fitted on, and none has known height"
             )
         predicted, truth = np.concatenate(self._predicted), np.concatenate(self._truth)
+        self._predicted.clear()
+        self._truth.clear()
         try:
             self._fit = fit_affine(predicted, truth)
         except CalibrationError as error:
-            raise AlignmentError(f"--align calibrated: {error}") from error
-        finally:
-            self._predicted.clear()
-            self._truth.clear()
+            self._level, self._why = float(truth.mean(dtype=np.float64)), str(error)
 
     def align(self, depth: DepthMap, _truth: FloatArray, /) -> Aligned:
         """Apply the line."""
-        if self._fit is None:
-            raise AlignmentError("nothing was fitted")
         pixel = pixel_size(depth.web, self._unit) if self._in_pixels else 1.0
         if pixel is None:
             raise AlignmentError("a frame's size of a pixel is not known, unlike those fitted on")
-        values = np.asarray(self._fit(facing(depth)) * pixel, np.float32)
-        return Aligned(values, self._fit.scale * pixel, comparable=True)
+        scale, shift = (
+            (self._fit.scale, self._fit.shift) if self._fit else (0.0, self._level or 0.0)
+        )
+        values = facing(depth) * np.float32(scale * pixel) + np.float32(shift * pixel)
+        return Aligned(values, scale * pixel, comparable=True)
 
     def statement(self) -> dict[str, Any]:
         """What was fitted, and on what."""
@@ -97,7 +98,9 @@ class Calibrated:
             f"calibrated: one scale and shift for the whole data set, fitted robustly on "
             f"{self._part} ({self._frames}, not judged)"
         )
-        if self._in_pixels:
+        if self._fit is None:
+            text += f"; the output tells no height and was taken as level: {self._why}"
+        elif self._in_pixels:
             text += ", in pixels of the depth map"
         said: dict[str, Any] = {"mode": self.mode, "text": text}
         if self._fit is not None:
@@ -118,37 +121,15 @@ def fitted_on(number: int, count: int, *, continuous: bool) -> bool:
     return number < -(-count // FIT_SHARE) if continuous else number % FIT_SHARE == 0
 
 
-class HeightMap(Protocol):
-    """A stored height calibration."""
-
-    @property
-    def unit(self) -> str:
-        """``mm`` or ``um``."""
-        ...
-
-    @property
-    def id(self) -> str:
-        """What tells it from others."""
-        ...
-
-    def apply(self, values: FloatArray, web: WebMap) -> FloatArray:
-        """Heights (h, w) in ``unit``."""
-        ...
-
-
 class FromFile:
-    """``calibrated``, by a calibration file."""
+    """``calibrated``, by the pipeline's own calibration: depth comes with a unit already."""
 
     mode: Mode = "calibrated"
     per_frame = False
     fits = False
 
-    def __init__(self, calibration: HeightMap, path: Path, unit: HeightUnit) -> None:
-        self._calibration, self._path = calibration, path
-        factor = unit_factor(calibration.unit, unit, None)
-        if factor is None:
-            raise AlignmentError(f"{path}: heights in '{calibration.unit}', expected mm or um")
-        self._factor = factor
+    def __init__(self, path: Path, unit: HeightUnit) -> None:
+        self._path, self._unit = path, unit
 
     def observe(self, _depth: DepthMap, _truth: FloatArray, /) -> None:
         """Nothing is fitted."""
@@ -157,15 +138,19 @@ class FromFile:
         """Nothing was fitted."""
 
     def align(self, depth: DepthMap, _truth: FloatArray, /) -> Aligned:
-        """Apply the file's map; its slope is taken about the middle of the frame's values."""
-        values = self._calibration.apply(depth.values, depth.web) * np.float32(self._factor)
-        slope = align(facing(depth), values).scale if np.isfinite(values).any() else 0.0
-        return Aligned(values, slope, comparable=True)
+        """Change the unit.
+
+        Raises:
+            AlignmentError: the depth has none: the calibration does not apply to what made it.
+        """
+        factor = unit_factor(depth, self._unit)
+        if factor is None:
+            raise AlignmentError(
+                f"--calibration {self._path}: it does not apply to what gives relative depth all "
+                "the same, such as a baseline: leave that out"
+            )
+        return Aligned(facing(depth) * np.float32(factor), factor, comparable=True)
 
     def statement(self) -> dict[str, Any]:
         """Which file."""
-        return {
-            "mode": self.mode,
-            "text": f"calibrated: by the file {self._path.name}",
-            "calibration": self._calibration.id,
-        }
+        return {"mode": self.mode, "text": f"calibrated: by the file {self._path.name}"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from linescan.config import Config, DepthSection, FrameSection
+from linescan.config import Config, DepthSection, FrameSection, SimulatedSource
 from linescan.depth import ModelCard, read_card
 from linescan.depth.resize import Resize
 from linescan.errors import ModelError
@@ -21,22 +21,34 @@ from linescan.records import Convention, DepthMap, Frame, Inspection, ModelInput
 from linescan.sources.base import SourceInfo
 from linescan.stages import FoldStage, Stage
 
-Unit = Literal["relative", "px", "um", "mm"]
-"""Of a model's output; ``px``: pixels of its own depth map."""
+PIXELS = "px"
+"""Unit of heights in pixels of their own depth map."""
 EMBEDDED = "surface-tiny"
 """Its input size is that of baselines and checkpoints where none is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is judged: its name, hash of its file, engine, output, and its noise floor."""
+    """What is judged.
+
+    Attributes:
+        name: of the model.
+        sha256: of its file, hexadecimal; None where there is none.
+        engine: that ran it.
+        convention: what larger values mean.
+        unit: of its output: ``relative``, ``px`` (pixels of the depth map), ``um`` or ``mm``.
+        noise_floor: differences below it mean nothing, after ``scale``.
+        scale: factor between its output and depth maps that nothing else was done to.
+        baseline: no model, but what a model has to beat.
+    """
 
     name: str
     sha256: str | None
     engine: str
     convention: str
-    unit: Unit
+    unit: str
     noise_floor: float
+    scale: float = 1.0
     baseline: bool = False
 
 
@@ -63,18 +75,19 @@ class Judged(Protocol):
 class Exported(ExitStack):
     """A model as the pipeline runs it: the configured stages from frame to depth."""
 
-    def __init__(self, config: Config, *, pictures: bool) -> None:
+    def __init__(self, config: Config, *, pictures: bool, continuous: bool) -> None:
         """Read the model's card; its engine is opened with the first frame.
 
         Args:
             config: depth, and what follows it but segmentation.
             pictures: fit the model's input to the aspect of each frame, as ``linescan image`` does.
+            continuous: frames follow each other, as they do in ``linescan run``.
 
         Raises:
             ModelError: there is no such model.
         """
         super().__init__()
-        self._config, self._pictures = config, pictures
+        self._config, self._pictures, self._continuous = config, pictures, continuous
         self._card = read_card(config.depth.model)
         self._stages: list[Stage[Any, Any]] = []
         self._fresh: list[tuple[FoldStage[Any, Any, Any], Any]] = []
@@ -105,8 +118,8 @@ class Exported(ExitStack):
 
     def about(self) -> About:
         """From the model's card and the engine that runs it."""
-        card, unit = self._card, cast("Unit", self._card.unit)
-        output = (card.convention.value, unit, card.noise_floor)
+        card = self._card
+        output = (card.convention.value, card.unit, card.noise_floor, card.scale)
         return About(card.name, card.sha256, self._engine, *output)
 
     def _inspect(self, frame: TrueFrame) -> Inspection:
@@ -130,12 +143,13 @@ class Exported(ExitStack):
                 "depth": depth,
                 "frame": FrameSection(lines=rows, overlap=min(frame.frame.overlap, rows // 2)),
                 "segmentation": off,
+                "source": SimulatedSource(rate="max"),  # no line waits: cost is no concern here
             }
         )
         info = SourceInfo(
             "evaluation", width=width, bits=frame.bits, dtype=frame.frame.pixels.dtype
         )
-        return processing_stages(config, info, streaming=False)
+        return processing_stages(config, info, streaming=self._continuous)
 
 
 class Checkpoint:
@@ -165,17 +179,17 @@ class Checkpoint:
         given = resized(frame, self._depth, self._pictures)
         with torch.no_grad():
             made = predict_height(self._model, torch.from_numpy(given.image)[None, None])
-        return height_map(given, np.asarray(made[0].numpy(), np.float32))
+        return height_map(given, np.asarray(made[0].numpy(), np.float32), PIXELS)
 
     def about(self) -> About:
         """The checkpoint has no card: no floor, no hash."""
-        return About(self._name, None, "torch-fp32", Convention.HEIGHT.value, "px", 0.0)
+        return About(self._name, None, "torch-fp32", Convention.HEIGHT.value, PIXELS, 0.0)
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def open_model(name: str, config: Config, *, pictures: bool) -> Judged:
+def open_model(name: str, config: Config, *, pictures: bool, continuous: bool) -> Judged:
     """What a name stands for.
 
     Args:
@@ -183,6 +197,7 @@ def open_model(name: str, config: Config, *, pictures: bool) -> Judged:
             ``baseline:NAME``.
         config: depth and what belongs to it; its model is replaced by the name.
         pictures: see ``DataSet.pictures``.
+        continuous: see ``DataSet.continuous``.
 
     Raises:
         LinescanError: there is no such model.
@@ -194,7 +209,8 @@ def open_model(name: str, config: Config, *, pictures: bool) -> Judged:
     if (Path(name) / "config.json").is_file():
         return Checkpoint(Path(name), config.depth, pictures=pictures)
     depth = config.depth.model_copy(update={"model": name, "enabled": True})
-    return Exported(config.model_copy(update={"depth": depth}), pictures=pictures)
+    config = config.model_copy(update={"depth": depth})
+    return Exported(config, pictures=pictures, continuous=continuous)
 
 
 def fitted(section: DepthSection, card: ModelCard, frame: Frame, pictures: bool) -> DepthSection:
@@ -213,14 +229,16 @@ def resized(frame: TrueFrame, section: DepthSection, pictures: bool) -> ModelInp
     return cast("ModelInput", given)
 
 
-def height_map(given: ModelInput, values: npt.NDArray[np.float32]) -> DepthMap:
+def height_map(
+    given: ModelInput, values: npt.NDArray[np.float32], unit: str = "relative"
+) -> DepthMap:
     """A height map that needs no card."""
     values = np.array(values, np.float32)
     values[~given.valid] = np.nan
     return DepthMap(
         values=values,
         convention=Convention.HEIGHT,
-        unit="relative",
+        unit=unit,
         scale=1.0,
         shift=0.0,
         confidence=None,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -19,11 +20,11 @@ from linescan.evaluation.judging.alignments import (
     Unaligned,
 )
 from linescan.evaluation.judging.baselines import Baseline
-from linescan.evaluation.judging.calibrated import Calibrated, fitted_on
+from linescan.evaluation.judging.calibrated import Calibrated, FromFile, fitted_on
 from linescan.evaluation.judging.catalogue import Absent
 from linescan.evaluation.judging.frames import FrameFigures, judge_frame
 from linescan.evaluation.judging.gallery import Gallery
-from linescan.evaluation.judging.models import Judged, Unit, open_model
+from linescan.evaluation.judging.models import Judged, open_model
 from linescan.evaluation.judging.panels import draw_panels
 from linescan.evaluation.judging.segmenting import Segmenter
 from linescan.evaluation.judging.verdict import Verdict
@@ -44,6 +45,7 @@ class Question:
         models: names, see ``open_model``.
         config: depth, segmentation and frames.
         mode: how outputs become heights.
+        calibration: file of the height calibration in ``config``, for ``calibrated``.
         frames: so many at most, from the first; all where None.
         pictures: keep pictures of some frames.
     """
@@ -51,6 +53,7 @@ class Question:
     models: tuple[str, ...]
     config: Config
     mode: Mode
+    calibration: Path | None = None
     frames: int | None = None
     pictures: bool = False
 
@@ -60,11 +63,17 @@ class _Judge:
 
     def __init__(self, name: str, data_set: DataSet, question: Question) -> None:
         self._data_set = data_set
-        self._model: Judged = open_model(name, question.config, pictures=data_set.pictures)
-        about = self._model.about()
-        self.alignment = _alignment(question, data_set, about.unit)
-        self._segmenter = Segmenter(question.config.segmentation, about.noise_floor)
-        self._webs = Webs(data_set.unit, per_frame=self.alignment.per_frame)
+        self._model: Judged = open_model(
+            name,
+            question.config,
+            pictures=data_set.pictures,
+            continuous=data_set.continuous,
+        )
+        self.alignment = _alignment(question, data_set)
+        per_frame = self.alignment.per_frame
+        section, about = question.config.segmentation, self._model.about()
+        self._segmenter = Segmenter(section, about, per_frame=per_frame)
+        self._webs = Webs(data_set.unit, per_frame=per_frame)
         self._frames: list[FrameFigures] = []
         self._gallery = Gallery() if question.pictures else None
         self._lines = 0
@@ -226,11 +235,13 @@ def _judge_all(data_set: DataSet, judges: Sequence[_Judge], plan: _Plan, counted
     return True
 
 
-def _alignment(question: Question, data_set: DataSet, given: Unit) -> Alignment:
+def _alignment(question: Question, data_set: DataSet) -> Alignment:
     if question.mode == "scale-shift":
         return ScaleShift()
     if question.mode == "none":
-        return Unaligned(given, data_set.unit)
+        return Unaligned(data_set.unit)
+    if question.calibration is not None:
+        return FromFile(question.calibration, data_set.unit)
     return Calibrated(data_set.unit, continuous=data_set.continuous)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ WEB = WebMap(0.0, 2.0, 0.0, 2.0, 0.1, 0.1)  # 0.2 mm a pixel of the depth map
 TRUTH = np.random.default_rng(0).normal(0.5, 0.2, (40, 40)).astype(np.float32)
 
 
-def depth(values: FloatArray, web: WebMap = WEB, **other: object) -> DepthMap:
+def depth(values: FloatArray, web: WebMap = WEB, **other: Any) -> DepthMap:
     made = DepthMap(
         values.astype(np.float32),
         Convention.HEIGHT,
@@ -49,14 +50,14 @@ def test_the_size_of_a_pixel_is_in_the_unit_of_height() -> None:
     [("mm", "mm", 1.0), ("um", "mm", 1e-3), ("mm", "um", 1e3), ("px", "mm", 0.2)],
 )
 def test_without_alignment_only_units_change(given: str, unit: str, factor: float) -> None:
-    aligned = Unaligned(given, unit).align(depth(TRUTH), TRUTH)  # type: ignore[arg-type]
+    aligned = Unaligned(unit).align(depth(TRUTH, unit=given), TRUTH)  # type: ignore[arg-type]
     assert aligned.comparable
     np.testing.assert_allclose(aligned.values, TRUTH * factor, rtol=1e-6)
     assert aligned.scale == pytest.approx(factor)
 
 
 def test_relative_depth_without_alignment_cannot_be_compared() -> None:
-    aligned = Unaligned("relative", "mm").align(depth(TRUTH), TRUTH)
+    aligned = Unaligned("mm").align(depth(TRUTH), TRUTH)
     assert not aligned.comparable
     np.testing.assert_array_equal(aligned.values, TRUTH)
 
@@ -104,25 +105,27 @@ def test_nothing_to_fit_is_refused() -> None:
     alignment.observe(depth(TRUTH), np.full_like(TRUTH, np.nan))
     with pytest.raises(LinescanError, match="none has known height"):
         alignment.settle()
-    flat = Calibrated("mm", continuous=False)
-    flat.observe(depth(np.zeros_like(TRUTH)), TRUTH)
-    with pytest.raises(LinescanError, match="--align calibrated: the predictions are the same"):
-        flat.settle()
 
 
-def test_a_calibration_from_a_file_is_applied_as_it_is() -> None:
-    class Stored:
-        unit = "mm"
-        id = "line-1"
+def test_an_output_that_tells_nothing_is_a_level_at_the_mean() -> None:
+    alignment = Calibrated("mm", continuous=False)
+    alignment.observe(depth(np.zeros_like(TRUTH)), TRUTH)
+    alignment.settle()
+    aligned = alignment.align(depth(np.ones_like(TRUTH)), TRUTH)
+    np.testing.assert_allclose(aligned.values, TRUTH.mean(), atol=0.02)
+    assert aligned.scale == 0.0
+    assert "the predictions are the same" in alignment.statement()["text"]
+    assert "scale" not in alignment.statement()
 
-        def apply(self, values: FloatArray, web: WebMap) -> FloatArray:
-            return values * np.float32(0.5) + np.float32(web.column_step)
 
-    alignment = FromFile(Stored(), Path("line.json"), "um")
-    aligned = alignment.align(depth(TRUTH), TRUTH)
-    np.testing.assert_allclose(aligned.values, (TRUTH * 0.5 + 2.0) * 1000, rtol=1e-5)
-    assert aligned.scale == pytest.approx(500, rel=1e-3)
-    assert alignment.statement()["calibration"] == "line-1"
+def test_heights_of_a_calibration_file_are_taken_as_they_are() -> None:
+    alignment = FromFile(Path("line.json"), "um")
+    aligned = alignment.align(depth(TRUTH, unit="mm"), TRUTH)
+    np.testing.assert_allclose(aligned.values, TRUTH * 1000, rtol=1e-6)
+    assert (aligned.scale, alignment.statement()["mode"]) == (1000.0, "calibrated")
+    assert "line.json" in alignment.statement()["text"]
+    with pytest.raises(LinescanError, match="does not apply to what gives relative depth"):
+        alignment.align(depth(TRUTH), TRUTH)
 
 
 def test_which_frames_are_fitted_on() -> None:

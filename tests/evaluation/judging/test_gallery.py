@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from linescan.evaluation.judging.gallery import ENDS, MIDDLE, Gallery, Panel
 
 
-def offered(scores: list[float | None]) -> tuple[Gallery, list[int]]:
+def offered(scores: Sequence[float | None]) -> tuple[Gallery, list[int]]:
     """A gallery that was offered frames of these scores, and the numbers of those it drew."""
     gallery, drawn = Gallery(), []
     for number, score in enumerate(scores):

@@ -13,7 +13,7 @@ import pytest
 
 from linescan.config import Config, SimulatedSource, parse
 from linescan.errors import LinescanError
-from linescan.evaluation.datasets import PairFolder, SimulatedFrames, TrueFrame, Wanted
+from linescan.evaluation.datasets import HeightUnit, PairFolder, SimulatedFrames, TrueFrame, Wanted
 from linescan.evaluation.datasets.base import every
 from linescan.evaluation.judging.catalogue import FIGURES, Absent
 from linescan.evaluation.judging.run import Question, judge
@@ -64,7 +64,7 @@ def test_a_perfect_model_is_perfect(tmp_path: Path, model: str, mode: str) -> No
 
 
 def test_a_model_that_is_upside_down_is_found_out(tmp_path: Path) -> None:
-    turned = write_model(tmp_path / "turned.onnx", metadata=METADATA | {"convention": "depth"})
+    turned = write_model(tmp_path / "turned.onnx", metadata={**METADATA, "convention": "depth"})
     (verdict,) = judged(PairFolder(write_pairs(tmp_path / "pairs", 2)), str(turned))
     assert verdict.value("right_sign") == 0.0
     assert verdict.value("rmse_over_sigma") == pytest.approx(0.0, abs=1e-4)
@@ -117,7 +117,8 @@ def test_a_checkpoint_is_judged_in_pixels_of_its_own(tmp_path: Path) -> None:
 class Oracle:
     """A web whose frames count how many of them are alive."""
 
-    name, about, unit, continuous, pictures = "oracle", "by hand", "mm", True, False
+    name, about, continuous, pictures = "oracle", "by hand", True, False
+    unit: HeightUnit = "mm"
     count = 12
 
     def __init__(self) -> None:
