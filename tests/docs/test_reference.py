@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.make_reference import cli_page, configuration_page, pages
-from tests.docs.pages import name
+from tests.docs.pages import ROOT, name
 from tests.docs.test_mentions import COMMANDS, schema_keys
 
 
@@ -38,3 +38,13 @@ def test_every_command_and_option_is_on_the_page() -> None:
         for parameter in found.params:
             if parameter.param_type_name == "option":
                 assert f"`{parameter.opts[0]}`" in part, f"{command} {parameter.opts[0]}"
+
+
+def test_every_figure_of_an_evaluation_is_on_its_page() -> None:
+    from linescan.evaluation.judging.catalogue import FIGURES
+
+    page = (ROOT / "docs" / "reference" / "evaluation.md").read_text(encoding="utf-8")
+    rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| `")]
+    good = {cells[0].strip("|` "): cells[2].strip() for cells in rows if len(cells) == 4}
+    shown = {"info": "", "low": "low", "high": "high", "one": "one"}
+    assert good == {figure.key: shown[figure.good] for figure in FIGURES}
