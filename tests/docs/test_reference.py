@@ -44,7 +44,8 @@ def test_every_figure_of_an_evaluation_is_on_its_page() -> None:
     from linescan.evaluation.judging.catalogue import FIGURES
 
     page = (ROOT / "docs" / "reference" / "evaluation.md").read_text(encoding="utf-8")
-    rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| `")]
-    good = {cells[0].strip("|` "): cells[2].strip() for cells in rows if len(cells) == 4}
+    table = page.partition("\n## Figures\n")[2].partition("\n## ")[0]
+    rows = [row.split("|") for row in table.splitlines() if row.startswith("| `")]
+    good = {name.strip("` "): value.strip() for _, name, _, value, *_ in rows}
     shown = {"info": "", "low": "low", "high": "high", "one": "one"}
     assert good == {figure.key: shown[figure.good] for figure in FIGURES}
