@@ -11,6 +11,7 @@ from linescan.evaluation.datasets.base import (
     DataSet,
     DataSetError,
     HeightUnit,
+    KnownLight,
     TrueFrame,
     Wanted,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "DataSet",
     "DataSetError",
     "HeightUnit",
+    "KnownLight",
     "LitHeights",
     "PairFolder",
     "SimulatedFrames",

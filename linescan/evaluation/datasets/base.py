@@ -20,6 +20,21 @@ class DataSetError(LinescanError):
 
 
 @dataclass(frozen=True, slots=True)
+class KnownLight:
+    """Mean direction of the light, see ``linescan.simulation.scene.Light``.
+
+    Attributes:
+        azimuth_deg: seen from above; 0 is the side of the earlier lines.
+        elevation_deg: above the web.
+        ambient: share of the flat web's brightness that has no direction.
+    """
+
+    azimuth_deg: float
+    elevation_deg: float
+    ambient: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrueFrame:
     """One frame and what is known of it.
 
@@ -33,7 +48,7 @@ class TrueFrame:
         labels: (rows, width) uint16 true objects at camera pixels, 0 for none; None where unknown.
         objects: the true objects that reach into the frame, whole; heights in mm.
         pitch_mm: size of a camera pixel in mm, (along, across); None where unknown.
-        light_deg: azimuth and elevation of the light, where known; see ``simulation.scene.Light``.
+        light: where the light comes from, where that is known.
     """
 
     name: str
@@ -45,7 +60,7 @@ class TrueFrame:
     labels: LabelArray | None = None
     objects: tuple[TruthObject, ...] = ()
     pitch_mm: tuple[float | None, float | None] = (None, None)
-    light_deg: tuple[float, float] | None = None
+    light: KnownLight | None = None
 
 
 Wanted = Callable[[int], bool]

@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame, Wanted, every
+from linescan.evaluation.datasets.base import (
+    DataSetError,
+    HeightUnit,
+    KnownLight,
+    TrueFrame,
+    Wanted,
+    every,
+)
 from linescan.evaluation.datasets.level import level
 from linescan.evaluation.datasets.pairs import read_height
 from linescan.records import FloatArray, Frame, GrayArray, WebMap
@@ -63,7 +70,10 @@ class LitHeights:
                 f"{path}: {lines}x{width} heights, at least {LEAST_WIDTH}x{LEAST_WIDTH} are needed"
             )
         self._height = level(height) if levelled else height
-        self._pixels = light_up(self._height, pitch_mm)
+        scene = Scene(width=width)
+        self._pixels = light_up(self._height, pitch_mm, scene)
+        light = scene.light
+        self._light = KnownLight(light.azimuth_deg, light.elevation_deg, light.ambient)
         self._pitch = pitch_mm
         self._rows = min(width, lines)
         self._overlap = self._rows // OVERLAP_SHARE
@@ -91,6 +101,7 @@ class LitHeights:
                     height=self._height[rows],
                     height_web=WebMap(first, 1.0, 0.0, 1.0, pitch, pitch),
                     pitch_mm=(pitch, pitch),
+                    light=self._light,
                 ),
             )
 

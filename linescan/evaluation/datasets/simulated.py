@@ -7,7 +7,14 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from linescan.evaluation.datasets.base import DataSetError, HeightUnit, TrueFrame, Wanted, every
+from linescan.evaluation.datasets.base import (
+    DataSetError,
+    HeightUnit,
+    KnownLight,
+    TrueFrame,
+    Wanted,
+    every,
+)
 from linescan.recording import TruthObject
 from linescan.records import Frame, WebMap
 from linescan.simulation import (
@@ -123,5 +130,5 @@ def draw(web: SimulatedWeb, first_line: int, rows: int, overlap: int) -> TrueFra
         labels=lines.labels,
         objects=tuple(TruthObject(**asdict(each)) for each in objects),
         pitch_mm=(pitch, pitch),
-        light_deg=(scene.light.azimuth_deg, scene.light.elevation_deg),
+        light=KnownLight(scene.light.azimuth_deg, scene.light.elevation_deg, scene.light.ambient),
     )

@@ -1,8 +1,9 @@
-"""Baselines by name: ``baseline:flat``, ``baseline:blur``; what they need to know they are told."""
+"""Baselines by name, as ``baseline:flat``: what a model has to beat to be worth its cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,25 +12,43 @@ from linescan.config import DepthSection
 from linescan.errors import ModelError
 from linescan.evaluation.baselines import best_blur, blurred_intensity, constant
 from linescan.evaluation.datasets import TrueFrame
+from linescan.evaluation.datasets.base import KnownLight
 from linescan.evaluation.datasets.grid import height_on
 from linescan.evaluation.judging.models import About, height_map, resized
 from linescan.records import Convention, DepthMap, FloatArray
 
 PREFIX = "baseline:"
 Image = npt.NDArray[np.uint8]
-Guess = Callable[[Image, TrueFrame], FloatArray]
-"""From a resized image and the frame that it is of to a height in any unit."""
+Guess = Callable[[Image, KnownLight | None], FloatArray]
+"""From an image (h, w), and the light where it is known, to a height in any unit."""
 
 
-def _flat(image: Image, _frame: TrueFrame) -> FloatArray:
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An image with its true height, both (h, w), and the light where it is known."""
+
+    image: Image
+    truth: FloatArray
+    light: KnownLight | None
+
+
+Fit = Callable[[Sequence[Example]], tuple[str, Guess]]
+"""Chooses what suits examples best; gives it in words, and what then guesses."""
+
+
+def _flat(image: Image, _light: KnownLight | None) -> FloatArray:
     return constant(image)
 
 
-BASELINES: dict[str, tuple[Guess | None, str]] = {
-    "flat": (_flat, "the web is flat"),
-    "blur": (None, "the image taken for height, blurred as suits it best, truth in hand"),
-}
-"""What guesses the height, or None where that is first fitted to frames; and what it is."""
+def _fit_blur(examples: Sequence[Example]) -> tuple[str, Guess]:
+    blur, _ = best_blur([each.image for each in examples], [each.truth for each in examples])
+    return f"{blur:g} px", lambda image, _light: blurred_intensity(image, blur)
+
+
+GUESSES: Mapping[str, Guess] = {"flat": _flat}
+"""Baselines that need no fit."""
+FITS: Mapping[str, Fit] = {"blur": _fit_blur}
+"""Baselines that are fitted to some frames first, with the truth in hand."""
 
 
 class Baseline:
@@ -42,13 +61,12 @@ class Baseline:
             ModelError: there is none of that name.
         """
         known = name.removeprefix(PREFIX)
-        if known not in BASELINES:
-            offers = ", ".join(PREFIX + each for each in BASELINES)
+        if known not in GUESSES and known not in FITS:
+            offers = ", ".join(PREFIX + each for each in (*GUESSES, *FITS))
             raise ModelError(f"'{name}': expected {offers}")
         self._name, self._depth, self._pictures = name, depth, pictures
-        self._guess, _ = BASELINES[known]
-        self._images: list[Image] = []
-        self._truth: list[FloatArray] = []
+        self._guess, self._fit = GUESSES.get(known), FITS.get(known)
+        self._examples: list[Example] = []
 
     @property
     def needs_fit(self) -> bool:
@@ -61,28 +79,28 @@ class Baseline:
         shape = (given.image.shape[0], given.image.shape[1])
         truth = height_on(frame.height, frame.height_web, shape, given.web)
         if np.isfinite(truth).any() and np.nanstd(truth) > 0:
-            self._images.append(given.image)
-            self._truth.append(truth)
+            self._examples.append(Example(given.image, truth, frame.light))
 
     def settle(self) -> None:
-        """Choose the one blur that serves the frames best, their truth in hand.
+        """Fit to what was observed.
 
         Raises:
             ModelError: no frame has relief.
         """
-        if not self._images:
-            raise ModelError(f"'{self._name}': no frame has relief to choose the blur by")
-        blur, _ = best_blur(self._images, self._truth)
-        self._images, self._truth = [], []
-        self._name = f"{PREFIX}blur ({blur:g} px)"
-        self._guess = lambda image, _frame: blurred_intensity(image, blur)
+        if self._fit is None:
+            return
+        if not self._examples:
+            raise ModelError(f"'{self._name}': no frame has relief to be fitted to")
+        said, self._guess = self._fit(self._examples)
+        self._examples = []
+        self._name = f"{self._name} ({said})"
 
     def predict(self, frame: TrueFrame) -> DepthMap:
         """Guess the height of a frame."""
         given = resized(frame, self._depth, self._pictures)
         if self._guess is None:
             raise ModelError(f"'{self._name}' was not fitted to frames")
-        return height_map(given, self._guess(given.image, frame))
+        return height_map(given, self._guess(given.image, frame.light))
 
     def about(self) -> About:
         """A baseline has neither file nor engine."""

@@ -91,7 +91,8 @@ def test_simulated_sets_are_the_webs_of_their_seeds() -> None:
     assert number == 7
     assert (frame.web, frame.frame.pixels.shape) == (HELD_OUT_SEEDS[7], (128, 128))
     assert frame.pitch_mm[0] is not None
-    assert frame.light_deg is not None
+    assert frame.light is not None
+    assert -40 <= frame.light.azimuth_deg <= 40  # from the side of the earlier lines
 
 
 @pytest.mark.parametrize("name", ["print", "flat"])
