@@ -171,4 +171,5 @@ def _spread(x: Floats, y: Floats, scale: float, shift: float) -> tuple[float, Fl
     design = np.stack((x, np.ones_like(x)), axis=1)
     residuals = y - scale * x - shift
     variance = float(residuals @ residuals) / max(1, x.size - 2)
-    return float(np.sqrt(variance)), variance * np.linalg.pinv(design.T @ design)
+    covariance = variance * np.linalg.pinv(design.T @ design)
+    return float(np.sqrt(variance)), np.asarray(covariance, np.float64)
