@@ -36,7 +36,7 @@ def verdict(name: str, score: float, *, baseline: bool = False) -> Verdict:
         data_set=NASTY,
         data_set_about="by hand",
         unit="um",
-        model=About(name, None, "none", "height", "relative", 0.0, baseline),
+        model=About(name, None, "none", "height", "relative", 0.0, baseline=baseline),
         alignment={"mode": "scale-shift", "text": "each frame by itself"},
         frames=[
             FrameFigures(str(n), frames | {"rmse_over_sigma": score + n, "rmse": 0.02}, None)
