@@ -29,7 +29,7 @@ A checkpoint is written every --checkpoint-every steps. Stop with Ctrl-C wheneve
 the same command again to go on: the result is the same as without the stop.
 
 The finished model is in OUT/final: a Hugging Face checkpoint, and linescan.json, which says what
-its output means. Judge it with scripts/evaluate_surface.py.
+its output means. Judge it with linescan evaluate.
 
 Example: python scripts/train_surface.py --encoder weights/dinov2-small --out runs/surface-tiny
 """
