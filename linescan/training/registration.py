@@ -1,0 +1,436 @@
+"""Where a height map lies on an image of the same surface: shift, scale and rotation.
+
+Image and height look nothing alike: light makes slopes of relief, material makes brightness of
+nothing at all. What they share is linear to first order: the brightness of a matt surface in light
+from one side is a + b·∂h/∂x + c·∂h/∂y (B. Horn, "Shape from shading", 1970, linearised), recesses
+are often darker, and steep flanks are brighter or darker than their surroundings. So the measure
+is how much of the image's variance a regression on these features of the height explains, R²,
+with free coefficients: neither the light's direction nor the sign of anything has to be known. For
+Gaussian data -n/2·log(1 - R²) is the mutual information of image and features over n pixels, which
+weighs the overlap as it should.
+
+The search runs over rotations and scales with all shifts at once (cross-correlations by FFT,
+masked as in D. Padfield, "Masked object registration in the Fourier domain", 2012), and is refined
+by the exact regression at growing resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, optimize
+
+from linescan.errors import LinescanError
+
+Map = NDArray[np.float32]
+
+COARSE = 144
+"""Pixels along the longer side in the coarse search."""
+MIDDLE, FINE = 224, 512
+"""Likewise when the best places of the coarse search are refined, and the best of those again."""
+CANDIDATES = 8
+APART = 0.06
+"""Corners of places that differ by less, in sides of the image, belong to one optimum."""
+LEAST_OVERLAP = 0.5
+"""Share of the smaller of the two that must lie on the other."""
+LEAST_RATIO = 1.25
+"""How far the best place must stand out from the best elsewhere, in mutual information. Unrelated
+surfaces reach about 1.1: see the tests."""
+
+
+class RegistrationError(LinescanError):
+    """A height map cannot be laid on its image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """From pixels of the height map to pixels of the image, both centred.
+
+    Attributes:
+        scale: image pixels in a pixel of the height map.
+        rotation: degrees, as OpenCV counts them: from column to line.
+        across: shift of the height map's centre from the image's, image columns.
+        along: likewise, image lines.
+    """
+
+    scale: float = 1.0
+    rotation: float = 0.0
+    across: float = 0.0
+    along: float = 0.0
+
+    def matrix(self, source: tuple[int, int], target: tuple[int, int]) -> NDArray[np.float64]:
+        """The 2x3 affine matrix from (column, line) of the height map to that of the image.
+
+        Args:
+            source: lines and columns of the height map.
+            target: of the image.
+        """
+        angle = np.deg2rad(self.rotation)
+        c, s = self.scale * np.cos(angle), self.scale * np.sin(angle)
+        linear = np.array([[c, -s], [s, c]])
+        middle = np.array([(source[1] - 1) / 2, (source[0] - 1) / 2])
+        goal = np.array([(target[1] - 1) / 2 + self.across, (target[0] - 1) / 2 + self.along])
+        return np.column_stack((linear, goal - linear @ middle))
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A found place.
+
+    Attributes:
+        similarity: the place.
+        explained: share of the image's variance that the height explains there, R².
+        ratio: mutual information of the best place over that of the best elsewhere.
+    """
+
+    similarity: Similarity
+    explained: float
+    ratio: float
+
+    @property
+    def confident(self) -> bool:
+        """Whether the place stands out from all others."""
+        return self.ratio >= LEAST_RATIO
+
+
+def register(
+    image: NDArray[np.generic],
+    height: Map,
+    *,
+    scale: float,
+    scale_range: float = 1.15,
+    rotation_range: float = 6.0,
+) -> Registration:
+    """Find the place of a height map on an image.
+
+    Args:
+        image: (h, w) gray, any depth.
+        height: (rows, columns), NaN where unknown.
+        scale: expected image pixels in a pixel of the height map.
+        scale_range: factor by which the scale may be off, to either side.
+        rotation_range: degrees, to either side.
+
+    Raises:
+        RegistrationError: image or height are constant.
+    """
+    shrink = COARSE / max(image.shape)
+    picture, maps = _prepare(image, height, shrink, scale)
+    steps = max(1, round(np.log(scale_range) / np.log(1.05)))
+    turns = max(1, round(rotation_range / 2.0))
+    peaks: list[tuple[float, Similarity]] = []
+    for factor in np.exp(np.linspace(-1, 1, 2 * steps + 1) * np.log(scale_range)):
+        for angle in np.linspace(-rotation_range, rotation_range, 2 * turns + 1):
+            guess = Similarity(scale=float(factor), rotation=float(angle))
+            peaks += _peaks(picture, maps, guess)
+    full = [
+        (
+            value,
+            replace(at, scale=at.scale * scale, across=at.across / shrink, along=at.along / shrink),
+        )
+        for value, at in peaks
+    ]
+    refined = [
+        _refine(image, height, place, MIDDLE, 70) for place in _distinct(full, height, image)
+    ]
+    best = max(refined, key=lambda each: each.information)
+    others = [
+        each.information
+        for each in refined
+        if _distance(each.similarity, best.similarity, height, image) > APART
+    ]
+    final = _refine(image, height, best.similarity, FINE, 120)
+    ratio = best.information / max(max(others, default=0.0), 1e-9)
+    return Registration(final.similarity, final.explained, float(min(ratio, 99.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A refined place, its mutual information in nats, and its R²."""
+
+    similarity: Similarity
+    information: float
+    explained: float
+
+
+def _distance(one: Similarity, other: Similarity, height: Map, image: NDArray[np.generic]) -> float:
+    """How far apart two places lay the corners, in sides of the image."""
+    rows, columns = height.shape
+    corners = np.array([[x, y, 1.0] for x in (0, columns - 1) for y in (0, rows - 1)])
+    matrices = [each.matrix(_shape(height), _shape(image)) for each in (one, other)]
+    apart = np.abs(corners @ (matrices[0] - matrices[1]).T).max()
+    return float(apart) / max(image.shape)
+
+
+def _distinct(
+    peaks: list[tuple[float, Similarity]], height: Map, image: NDArray[np.generic]
+) -> list[Similarity]:
+    """The best places of the coarse search that are not neighbours of better ones."""
+    chosen: list[Similarity] = []
+    for _, place in sorted(peaks, key=lambda peak: -peak[0]):
+        if all(_distance(place, each, height, image) > 0.5 * APART for each in chosen):
+            chosen.append(place)
+        if len(chosen) == CANDIDATES:
+            break
+    return chosen
+
+
+def lay(height: Map, similarity: Similarity, shape: tuple[int, int]) -> Map:
+    """The height map on the image's pixels, NaN where it does not reach.
+
+    Args:
+        height: (rows, columns), NaN where unknown.
+        similarity: its place.
+        shape: lines and columns of the image.
+    """
+    matrix = similarity.matrix(_shape(height), shape)
+    known = np.isfinite(height)
+    # Bilinear on a coarser grid would skip pixels: blur to the new pixel's size first.
+    blur = max(0.0, 0.5 * (1 / similarity.scale - 1))
+    weight, filled = known.astype(np.float32), np.where(known, height, 0).astype(np.float32)
+    if blur > 0.1:
+        weight, filled = (cv2.GaussianBlur(a, (0, 0), blur) for a in (weight, filled))
+    size = (shape[1], shape[0])
+    share = cv2.warpAffine(weight, matrix, size, flags=cv2.INTER_LINEAR)
+    values = cv2.warpAffine(filled, matrix, size, flags=cv2.INTER_LINEAR)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(share > 0.5, values / share, np.nan).astype(np.float32)
+
+
+def level(height: Map) -> Map:
+    """The height over its plane of least squares: profilometers rarely stand quite parallel."""
+    lines, columns = np.nonzero(np.isfinite(height))
+    if len(lines) < 3:
+        raise RegistrationError("a height map has fewer than three known points")
+    values = height[lines, columns].astype(np.float64)
+    design = np.column_stack((lines, columns, np.ones(len(lines))))
+    kept = np.ones(len(values), dtype=bool)
+    plane = np.zeros(3)
+    for _ in range(3):
+        plane = np.linalg.lstsq(design[kept], values[kept], rcond=None)[0]
+        residual = values - design @ plane
+        spread = 1.4826 * np.median(np.abs(residual - np.median(residual)))
+        kept = np.abs(residual - np.median(residual)) <= 3 * max(spread, 1e-12)
+    along, across, offset = plane
+    grid = np.ogrid[: height.shape[0], : height.shape[1]]
+    levelled: Map = (height - (along * grid[0] + across * grid[1] + offset)).astype(np.float32)
+    return levelled
+
+
+@dataclass(frozen=True, slots=True)
+class _Maps:
+    """Features (k, rows, columns), zero where unknown, and where they are known."""
+
+    features: NDArray[np.float32]
+    known: Map
+
+
+def _prepare(
+    image: NDArray[np.generic], height: Map, shrink: float, scale: float
+) -> tuple[Map, _Maps]:
+    """Image and features at the resolution ``shrink`` of the image."""
+    shape = (max(8, round(image.shape[0] * shrink)), max(8, round(image.shape[1] * shrink)))
+    small = cv2.resize(image.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
+    target = (
+        max(8, round(height.shape[0] * scale * shrink)),
+        max(8, round(height.shape[1] * scale * shrink)),
+    )
+    reduced = lay(height, Similarity(scale=scale * shrink), target)
+    return _standardise(_high_pass(small)), _features(reduced)
+
+
+def _features(height: Map) -> _Maps:
+    """What an image may show of a height: itself, its two slopes and their size."""
+    known = np.isfinite(height)
+    if not known.any():
+        raise RegistrationError("a height map has no known point")
+    filled = np.where(known, height, np.nanmedian(height)).astype(np.float32)
+    inside = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+    across = cv2.Sobel(filled, cv2.CV_32F, 1, 0, ksize=3)
+    along = cv2.Sobel(filled, cv2.CV_32F, 0, 1, ksize=3)
+    stack = [_high_pass(filled), across, along, _high_pass(np.hypot(across, along))]
+    found = [np.where(inside, _standardise(each, inside), 0) for each in stack]
+    return _Maps(np.stack(found).astype(np.float32), inside.astype(np.float32))
+
+
+def _high_pass(values: Map) -> Map:
+    """Without what is larger than a tenth of the picture: light falls off, plates are bent."""
+    side = max(7, max(values.shape) // 10 | 1)
+    out: Map = values - cv2.blur(values, (side, side))
+    return out
+
+
+def _standardise(values: Map, known: NDArray[np.bool_] | None = None) -> Map:
+    """Mean 0 and deviation 1, outliers cut: one spot must not decide."""
+    seen = values if known is None else values[known]
+    if seen.size < 16 or float(seen.std()) == 0:
+        raise RegistrationError("image or height map are constant: there is nothing to register")
+    middle = float(np.median(seen))
+    spread = 1.4826 * float(np.median(np.abs(seen - middle))) or float(seen.std())
+    cut = np.clip((values - middle) / spread, -4, 4)
+    seen = cut if known is None else cut[known]
+    out: Map = ((cut - seen.mean()) / seen.std()).astype(np.float32)
+    return out
+
+
+def _peaks(picture: Map, maps: _Maps, guess: Similarity) -> list[tuple[float, Similarity]]:
+    """Mutual information of the best shifts for one scale and rotation."""
+    turned = _turn(maps, guess)
+    shape = tuple(a + b - 1 for a, b in zip(picture.shape, turned.known.shape, strict=True))
+    size = [fft.next_fast_len(n, real=True) for n in shape]
+
+    def spectrum(values: NDArray[np.float32]) -> NDArray[np.complex64]:
+        return np.asarray(fft.rfft2(values, size))
+
+    def correlate(of: NDArray[np.complex64], under: NDArray[np.complex64]) -> Map:
+        """Sum of ``of`` times ``under`` for each shift of ``under``; shift 0 in the corner."""
+        return np.asarray(fft.irfft2(of * under.conj(), size), dtype=np.float32)
+
+    whole, mask = spectrum(np.ones_like(picture)), spectrum(turned.known)
+    overlap = np.maximum(correlate(whole, mask), 1.0)
+    image, energy = spectrum(picture), correlate(spectrum(picture**2), mask)
+    mean = correlate(image, mask) / overlap
+    variance = np.maximum(energy - overlap * mean**2, 1e-3 * overlap)
+    explained = np.zeros_like(overlap)
+    for feature in turned.features:
+        seen = spectrum(feature)
+        average = correlate(whole, seen) / overlap
+        own = correlate(whole, spectrum(feature**2)) - overlap * average**2
+        shared = correlate(image, seen) - overlap * mean * average
+        explained += shared**2 / (variance * np.maximum(own, 1e-3 * overlap))
+    least = LEAST_OVERLAP * min(float(turned.known.sum()), picture.size)
+    information = np.where(
+        overlap >= least, -0.5 * overlap * np.log1p(-np.minimum(explained, 0.99)), 0
+    )
+    return [
+        (value, _placed(guess, at, size, picture.shape, turned.known.shape))
+        for value, at in _local_maxima(information)
+    ]
+
+
+def _turn(maps: _Maps, guess: Similarity) -> _Maps:
+    """The features rotated and scaled about their middle; slopes turn with the map."""
+    rows, columns = maps.known.shape
+    angle = np.deg2rad(guess.rotation)
+    extent = np.abs([[np.cos(angle), np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    width, height = np.ceil(guess.scale * extent @ np.array([columns, rows])).astype(int)
+    matrix = guess.matrix((rows, columns), (int(height), int(width)))
+    warped = [
+        cv2.warpAffine(each, matrix, (int(width), int(height)), flags=cv2.INTER_LINEAR)
+        for each in (*maps.features, maps.known)
+    ]
+    known = (warped.pop() > 0.9).astype(np.float32)
+    return _Maps(_decorrelated(np.stack(warped) * known, known > 0), known)
+
+
+def _decorrelated(features: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Features whose shares of the variance add up: R² is then a sum of squared correlations.
+
+    The regression's R² does not depend on how the slopes are turned into each other.
+    """
+    values = features[:, known].astype(np.float64)
+    values -= values.mean(axis=1, keepdims=True)
+    eigenvalues, vectors = np.linalg.eigh(values @ values.T / max(values.shape[1], 1))
+    white = (vectors / np.sqrt(np.maximum(eigenvalues, 1e-3))).T @ values
+    out = np.zeros_like(features)
+    out[:, known] = white
+    return out
+
+
+def _local_maxima(values: Map, count: int = 6) -> list[tuple[float, tuple[int, int]]]:
+    """The largest values, each with its neighbourhood cleared before the next."""
+    left = values.copy()
+    radius = max(4, max(values.shape) // 40)
+    found = []
+    for _ in range(count):
+        at = np.unravel_index(int(left.argmax()), left.shape)
+        line, column = int(at[0]), int(at[1])
+        found.append((float(left[line, column]), (line, column)))
+        left[
+            max(0, line - radius) : line + radius + 1, max(0, column - radius) : column + radius + 1
+        ] = 0
+    return found
+
+
+def _placed(
+    guess: Similarity,
+    at: tuple[int, int],
+    size: list[int],
+    image: tuple[int, ...],
+    feature: tuple[int, ...],
+) -> Similarity:
+    """The similarity of a place in a correlation: a shift past the middle is a negative one."""
+    along, across = (
+        place if place < n_image else place - n
+        for place, n, n_image in zip(at, size, image, strict=True)
+    )
+    return replace(
+        guess,
+        along=along + (feature[0] - 1) / 2 - (image[0] - 1) / 2,
+        across=across + (feature[1] - 1) / 2 - (image[1] - 1) / 2,
+    )
+
+
+def _refine(
+    image: NDArray[np.generic], height: Map, start: Similarity, pixels: int, steps: int
+) -> _Found:
+    """The place of the largest mutual information nearby, ``pixels`` along the longer side."""
+    shrink = min(1.0, pixels / max(image.shape))
+    shape = (max(8, round(image.shape[0] * shrink)), max(8, round(image.shape[1] * shrink)))
+    small = cv2.resize(image.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
+    picture = _standardise(_high_pass(small))
+    side = max(image.shape)
+    # One unit of each is a shift of about a pixel of the reduced image at its border.
+    unit = np.array([2 / (side * shrink), np.rad2deg(2 / (side * shrink)), 1 / shrink, 1 / shrink])
+
+    def place(x: NDArray[np.float64]) -> Similarity:
+        grow, turn, across, along = x * unit
+        return Similarity(
+            start.scale * float(np.exp(grow)),
+            start.rotation + float(turn),
+            start.across + float(across),
+            start.along + float(along),
+        )
+
+    def cost(x: NDArray[np.float64]) -> float:
+        n, explained = _explained(picture, height, place(x), shrink)
+        return 0.5 * n * float(np.log1p(-min(explained, 0.999999)))
+
+    simplex = np.vstack((np.zeros(4), 2.0 * np.eye(4)))
+    options = {"xatol": 0.02, "fatol": 1e-3, "maxfev": steps, "initial_simplex": simplex}
+    best = optimize.minimize(cost, np.zeros(4), method="Nelder-Mead", options=options)
+    found = place(best.x)
+    return _Found(found, -float(best.fun), _explained(picture, height, found, shrink)[1])
+
+
+def _explained(
+    picture: Map, height: Map, similarity: Similarity, shrink: float
+) -> tuple[int, float]:
+    """Pixels of the overlap, and the share of the picture's variance that is explained there."""
+    small = replace(
+        similarity,
+        scale=similarity.scale * shrink,
+        across=similarity.across * shrink,
+        along=similarity.along * shrink,
+    )
+    try:
+        maps = _features(lay(height, small, _shape(picture)))
+    except RegistrationError:
+        return 1, 0.0
+    known = maps.known > 0
+    count = int(known.sum())
+    if count < 64:
+        return 1, 0.0
+    values = picture[known].astype(np.float64)
+    values -= values.mean()
+    features = maps.features[:, known].astype(np.float64)
+    features -= features.mean(axis=1, keepdims=True)
+    gram, shared = features @ features.T, features @ values
+    solved = np.linalg.solve(gram + 1e-3 * count * np.eye(len(gram)), shared)
+    return count, float(solved @ shared / (values @ values))
+
+
+def _shape(values: NDArray[np.generic]) -> tuple[int, int]:
+    return int(values.shape[0]), int(values.shape[1])
