@@ -18,7 +18,8 @@ from linescan.depth.export.exporter import export
 from linescan.errors import LinescanError
 from linescan.training.console import run_with_bar
 from linescan.training.figures import Figures, judge, picture
-from linescan.training.finetuning import FineTunePlan, FineTuner
+from linescan.training.finetune_plan import FineTunePlan
+from linescan.training.finetuning import FineTuner
 from linescan.training.loading import RegistrationPlan, load_samples
 from linescan.training.pairs import SIDES, Sample, hold_out, split
 from linescan.training.starts import open_start

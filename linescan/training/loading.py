@@ -23,7 +23,8 @@ from linescan.training.pairs import (
     read_lines,
     sample_names,
 )
-from linescan.training.registration import LEAST_RATIO, Registration, lay, level, register
+from linescan.training.registration import LEAST_RATIO, Registration, register
+from linescan.training.similarity import lay, level
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, optimize
 
-from linescan.errors import LinescanError
-
-Map = NDArray[np.float32]
+from linescan.training.features import FeatureMaps, height_features, high_pass, standardise
+from linescan.training.similarity import Map, RegistrationError, Similarity, lay, shape_of
 
 COARSE = 144
 """Pixels along the longer side in the coarse search."""
@@ -36,44 +35,9 @@ APART = 0.06
 """Corners of places that differ by less, in sides of the image, belong to one optimum."""
 LEAST_OVERLAP = 0.5
 """Share of the smaller of the two that must lie on the other."""
-LEAST_RATIO = 1.25
+LEAST_RATIO = 1.4
 """How far the best place must stand out from the best elsewhere, in mutual information. Unrelated
-surfaces reach about 1.1: see the tests."""
-
-
-class RegistrationError(LinescanError):
-    """A height map cannot be laid on its image."""
-
-
-@dataclass(frozen=True, slots=True)
-class Similarity:
-    """From pixels of the height map to pixels of the image, both centred.
-
-    Attributes:
-        scale: image pixels in a pixel of the height map.
-        rotation: degrees, as OpenCV counts them: from column to line.
-        across: shift of the height map's centre from the image's, image columns.
-        along: likewise, image lines.
-    """
-
-    scale: float = 1.0
-    rotation: float = 0.0
-    across: float = 0.0
-    along: float = 0.0
-
-    def matrix(self, source: tuple[int, int], target: tuple[int, int]) -> NDArray[np.float64]:
-        """The 2x3 affine matrix from (column, line) of the height map to that of the image.
-
-        Args:
-            source: lines and columns of the height map.
-            target: of the image.
-        """
-        angle = np.deg2rad(self.rotation)
-        c, s = self.scale * np.cos(angle), self.scale * np.sin(angle)
-        linear = np.array([[c, -s], [s, c]])
-        middle = np.array([(source[1] - 1) / 2, (source[0] - 1) / 2])
-        goal = np.array([(target[1] - 1) / 2 + self.across, (target[0] - 1) / 2 + self.along])
-        return np.column_stack((linear, goal - linear @ middle))
+surfaces reach about 1.2, see docs/how-to/fine-tune.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +123,7 @@ def _distance(one: Similarity, other: Similarity, height: Map, image: NDArray[np
     """How far apart two places lay the corners, in sides of the image."""
     rows, columns = height.shape
     corners = np.array([[x, y, 1.0] for x in (0, columns - 1) for y in (0, rows - 1)])
-    matrices = [each.matrix(_shape(height), _shape(image)) for each in (one, other)]
+    matrices = [each.matrix(shape_of(height), shape_of(image)) for each in (one, other)]
     apart = np.abs(corners @ (matrices[0] - matrices[1]).T).max()
     return float(apart) / max(image.shape)
 
@@ -177,59 +141,9 @@ def _distinct(
     return chosen
 
 
-def lay(height: Map, similarity: Similarity, shape: tuple[int, int]) -> Map:
-    """The height map on the image's pixels, NaN where it does not reach.
-
-    Args:
-        height: (rows, columns), NaN where unknown.
-        similarity: its place.
-        shape: lines and columns of the image.
-    """
-    matrix = similarity.matrix(_shape(height), shape)
-    known = np.isfinite(height)
-    # Bilinear on a coarser grid would skip pixels: blur to the new pixel's size first.
-    blur = max(0.0, 0.5 * (1 / similarity.scale - 1))
-    weight, filled = known.astype(np.float32), np.where(known, height, 0).astype(np.float32)
-    if blur > 0.1:
-        weight, filled = (cv2.GaussianBlur(a, (0, 0), blur) for a in (weight, filled))
-    size = (shape[1], shape[0])
-    share = cv2.warpAffine(weight, matrix, size, flags=cv2.INTER_LINEAR)
-    values = cv2.warpAffine(filled, matrix, size, flags=cv2.INTER_LINEAR)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(share > 0.5, values / share, np.nan).astype(np.float32)
-
-
-def level(height: Map) -> Map:
-    """The height over its plane of least squares: profilometers rarely stand quite parallel."""
-    lines, columns = np.nonzero(np.isfinite(height))
-    if len(lines) < 3:
-        raise RegistrationError("a height map has fewer than three known points")
-    values = height[lines, columns].astype(np.float64)
-    design = np.column_stack((lines, columns, np.ones(len(lines))))
-    kept = np.ones(len(values), dtype=bool)
-    plane = np.zeros(3)
-    for _ in range(3):
-        plane = np.linalg.lstsq(design[kept], values[kept], rcond=None)[0]
-        residual = values - design @ plane
-        spread = 1.4826 * np.median(np.abs(residual - np.median(residual)))
-        kept = np.abs(residual - np.median(residual)) <= 3 * max(spread, 1e-12)
-    along, across, offset = plane
-    grid = np.ogrid[: height.shape[0], : height.shape[1]]
-    levelled: Map = (height - (along * grid[0] + across * grid[1] + offset)).astype(np.float32)
-    return levelled
-
-
-@dataclass(frozen=True, slots=True)
-class _Maps:
-    """Features (k, rows, columns), zero where unknown, and where they are known."""
-
-    features: NDArray[np.float32]
-    known: Map
-
-
 def _prepare(
     image: NDArray[np.generic], height: Map, shrink: float, scale: float
-) -> tuple[Map, _Maps]:
+) -> tuple[Map, FeatureMaps]:
     """Image and features at the resolution ``shrink`` of the image."""
     shape = (max(8, round(image.shape[0] * shrink)), max(8, round(image.shape[1] * shrink)))
     small = cv2.resize(image.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
@@ -238,44 +152,10 @@ def _prepare(
         max(8, round(height.shape[1] * scale * shrink)),
     )
     reduced = lay(height, Similarity(scale=scale * shrink), target)
-    return _standardise(_high_pass(small)), _features(reduced)
+    return standardise(high_pass(small)), height_features(reduced)
 
 
-def _features(height: Map) -> _Maps:
-    """What an image may show of a height: itself, its two slopes and their size."""
-    known = np.isfinite(height)
-    if not known.any():
-        raise RegistrationError("a height map has no known point")
-    filled = np.where(known, height, np.nanmedian(height)).astype(np.float32)
-    inside = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
-    across = cv2.Sobel(filled, cv2.CV_32F, 1, 0, ksize=3)
-    along = cv2.Sobel(filled, cv2.CV_32F, 0, 1, ksize=3)
-    stack = [_high_pass(filled), across, along, _high_pass(np.hypot(across, along))]
-    found = [np.where(inside, _standardise(each, inside), 0) for each in stack]
-    return _Maps(np.stack(found).astype(np.float32), inside.astype(np.float32))
-
-
-def _high_pass(values: Map) -> Map:
-    """Without what is larger than a tenth of the picture: light falls off, plates are bent."""
-    side = max(7, max(values.shape) // 10 | 1)
-    out: Map = values - cv2.blur(values, (side, side))
-    return out
-
-
-def _standardise(values: Map, known: NDArray[np.bool_] | None = None) -> Map:
-    """Mean 0 and deviation 1, outliers cut: one spot must not decide."""
-    seen = values if known is None else values[known]
-    if seen.size < 16 or float(seen.std()) == 0:
-        raise RegistrationError("image or height map are constant: there is nothing to register")
-    middle = float(np.median(seen))
-    spread = 1.4826 * float(np.median(np.abs(seen - middle))) or float(seen.std())
-    cut = np.clip((values - middle) / spread, -4, 4)
-    seen = cut if known is None else cut[known]
-    out: Map = ((cut - seen.mean()) / seen.std()).astype(np.float32)
-    return out
-
-
-def _peaks(picture: Map, maps: _Maps, guess: Similarity) -> list[tuple[float, Similarity]]:
+def _peaks(picture: Map, maps: FeatureMaps, guess: Similarity) -> list[tuple[float, Similarity]]:
     """Mutual information of the best shifts for one scale and rotation."""
     turned = _turn(maps, guess)
     shape = tuple(a + b - 1 for a, b in zip(picture.shape, turned.known.shape, strict=True))
@@ -310,7 +190,7 @@ def _peaks(picture: Map, maps: _Maps, guess: Similarity) -> list[tuple[float, Si
     ]
 
 
-def _turn(maps: _Maps, guess: Similarity) -> _Maps:
+def _turn(maps: FeatureMaps, guess: Similarity) -> FeatureMaps:
     """The features rotated and scaled about their middle; slopes turn with the map."""
     rows, columns = maps.known.shape
     angle = np.deg2rad(guess.rotation)
@@ -322,7 +202,7 @@ def _turn(maps: _Maps, guess: Similarity) -> _Maps:
         for each in (*maps.features, maps.known)
     ]
     known = (warped.pop() > 0.9).astype(np.float32)
-    return _Maps(_decorrelated(np.stack(warped) * known, known > 0), known)
+    return FeatureMaps(_decorrelated(np.stack(warped) * known, known > 0), known)
 
 
 def _decorrelated(features: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -380,7 +260,7 @@ def _refine(
     shrink = min(1.0, pixels / max(image.shape))
     shape = (max(8, round(image.shape[0] * shrink)), max(8, round(image.shape[1] * shrink)))
     small = cv2.resize(image.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
-    picture = _standardise(_high_pass(small))
+    picture = standardise(high_pass(small))
     side = max(image.shape)
     # One unit of each is a shift of about a pixel of the reduced image at its border.
     unit = np.array([2 / (side * shrink), np.rad2deg(2 / (side * shrink)), 1 / shrink, 1 / shrink])
@@ -416,7 +296,7 @@ def _explained(
         along=similarity.along * shrink,
     )
     try:
-        maps = _features(lay(height, small, _shape(picture)))
+        maps = height_features(lay(height, small, shape_of(picture)))
     except RegistrationError:
         return 1, 0.0
     known = maps.known > 0
@@ -430,7 +310,3 @@ def _explained(
     gram, shared = features @ features.T, features @ values
     solved = np.linalg.solve(gram + 1e-3 * count * np.eye(len(gram)), shared)
     return count, float(solved @ shared / (values @ values))
-
-
-def _shape(values: NDArray[np.generic]) -> tuple[int, int]:
-    return int(values.shape[0]), int(values.shape[1])
