@@ -181,6 +181,10 @@ def main(
     register_rotation: Annotated[
         float, typer.Option(min=0, max=45, help="Degrees to search, to either side.")
     ] = 6.0,
+    form: Annotated[
+        int,
+        typer.Option(min=1, max=2, help="Taken off height maps: 1 a plane, 2 a paraboloid."),
+    ] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of crops and light.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the trainer.")] = 2,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 50,
@@ -218,7 +222,9 @@ def main(
         validate_every=validate_every,
         **values,
     )
-    laying = RegistrationPlan(register, register_scale, register_rotation, out / "registration")
+    laying = RegistrationPlan(
+        register, register_scale, register_rotation, form, out / "registration"
+    )
     try:
         loaded = load_samples(
             data,

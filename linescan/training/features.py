@@ -24,12 +24,15 @@ def height_features(height: Map) -> FeatureMaps:
     known = np.isfinite(height)
     if not known.any():
         raise RegistrationError("a height map has no known point")
-    filled = np.where(known, height, np.nanmedian(height)).astype(np.float32)
+    filled: Map = np.where(known, height, np.nanmedian(height)).astype(np.float32)
     inside = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
     across = cv2.Sobel(filled, cv2.CV_32F, 1, 0, ksize=3)
     along = cv2.Sobel(filled, cv2.CV_32F, 0, 1, ksize=3)
-    stack = [high_pass(filled), across, along, high_pass(np.hypot(across, along))]
-    found = [np.where(inside, standardise(each, inside), 0) for each in stack]
+    steep: Map = np.hypot(across, along).astype(np.float32)
+    stack = [high_pass(filled), across, along, high_pass(steep)]
+    found = [
+        np.where(inside, standardise(np.asarray(each, np.float32), inside), 0) for each in stack
+    ]
     return FeatureMaps(np.stack(found).astype(np.float32), inside.astype(np.float32))
 
 

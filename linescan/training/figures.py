@@ -27,7 +27,7 @@ class Figures:
         ratio: RMSE over σ of the truth after alignment by one scale and shift a sample.
         rank: rank correlation with the truth, -1 to 1.
         absolute: RMSE as it stands, µm, for metric targets.
-        light: mean change of the output under another light, over the starting output's σ.
+        light: mean change of the output under another light, over the output's own σ.
         flat: mean residual of planes where the user says it is flat, over the same.
     """
 
@@ -42,13 +42,13 @@ def judge(tuner: FineTuner, model: Any, samples: Sequence[Sample]) -> Figures:
     """Judge a model on samples, in the unit of the run."""
     model.eval()
     outputs = [tuner.output(model, each.image) for each in samples]
-    sign = 1.0 if tuner.plan.target == "metric" else tuner.start.sign
     known = [
-        (sign * output, each.height)
+        (tuner.upwards * output, each.height)
         for output, each in zip(outputs, samples, strict=True)
         if np.isfinite(each.height).sum() > 2
     ]
-    spread = tuner.raw_spread * abs(tuner.scale)
+    # Of this model's own output: a relative model's scale is free, and may grow.
+    spread = max(float(np.mean([output.std() for output in outputs])), 1e-9)
     flat = [
         float(plane_residual(torch.from_numpy(output), torch.from_numpy(each.flat))) / spread
         for output, each in zip(outputs, samples, strict=True)

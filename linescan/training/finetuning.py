@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from linescan.depth.export.checkpoint import quiet
 from linescan.depth.models import PATCH
 from linescan.evaluation.metrics import align, rmse, rmse_over_sigma
 from linescan.training.finetune_plan import DataPlan, FineTunePlan
@@ -60,6 +61,7 @@ class FineTuner(ResumableLoop):
             raise PairsError("there is nothing to learn from, or nothing held out to judge by")
         self.plan, self.start = plan, start
         self.samples, self.held_out = tuple(samples), tuple(held_out)
+        self.upwards = 1.0 if plan.target == "metric" else start.upwards
         self.shape = crop_shape(samples, plan.size)
         crop_shape(held_out, plan.size)
         self.reference = copy.deepcopy(start.model).eval().requires_grad_(False)
@@ -117,10 +119,12 @@ class FineTuner(ResumableLoop):
         """
         if self.plan.target == "none":
             return self._unrest(model, sample)
-        predicted = self.output(model, sample.image) * self.start.sign
-        if self.plan.target == "relative":
-            return rmse_over_sigma(predicted, sample.height)
-        return rmse(predicted * self.start.sign, sample.height) / self.spread
+        predicted = self.upwards * self.output(model, sample.image)
+        if self.plan.target == "metric":
+            return rmse(predicted, sample.height) / self.spread
+        ratio = rmse_over_sigma(predicted, sample.height)
+        # The ratio is blind to the sign: relief turned inside out is worse than none.
+        return ratio if align(predicted, sample.height).scale >= 0 else 2 - ratio
 
     def finish(self) -> Any:
         """The best model, with its low-rank changes merged; ready for export."""
@@ -131,7 +135,8 @@ class FineTuner(ResumableLoop):
 
     def save(self, folder: Path, name: str, report: dict[str, Any]) -> Path:
         """Write the finished model as a Hugging Face checkpoint with ``linescan.json``."""
-        self.model.save_pretrained(folder)
+        with quiet():
+            self.model.save_pretrained(folder)
         metric = self.plan.target == "metric"
         said = {
             **self.start.meaning,

@@ -35,12 +35,14 @@ class RegistrationPlan:
         enabled: find the place; else both must have the same size, pixel on pixel.
         scale: image pixels in a pixel of a height map; None takes the ratio of the sizes.
         rotation: degrees to search to either side.
+        form: degree of the form that is taken off a map: 1 a plane, 2 a paraboloid.
         pictures: folder for the pictures that show what was found.
     """
 
     enabled: bool
     scale: float | None
     rotation: float
+    form: int
     pictures: Path
 
 
@@ -117,7 +119,7 @@ def _laid(
     laying: RegistrationPlan,
     report: Callable[[str], None],
 ) -> NDArray[np.float32]:
-    height = level(read_height(path))
+    height = level(read_height(path), laying.form)
     if not laying.enabled:
         if height.shape != image.shape:
             raise PairsError(
@@ -174,6 +176,6 @@ def show(image: NDArray[np.uint8], height: NDArray[np.float32], path: Path) -> N
     board = np.where((lines // side + columns // side) % 2 == 0, stretched, shaded)
     sheet = np.hstack((stretched, shaded, board)).astype(np.uint8)
     shrink = min(1.0, 1800 / sheet.shape[1])
-    sheet = cv2.resize(sheet, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    size = (round(sheet.shape[1] * shrink), round(sheet.shape[0] * shrink))
     path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), sheet)
+    cv2.imwrite(str(path), cv2.resize(sheet, size, interpolation=cv2.INTER_AREA))

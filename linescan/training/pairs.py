@@ -181,7 +181,7 @@ def hold_out(samples: Sequence[Sample], share: float) -> tuple[list[Sample], lis
     if len(samples) < 4:
         parts = [split(each, "bottom", share) for each in samples]
         return [rest for rest, _ in parts], [held for _, held in parts]
-    every = max(2, round(1 / share))
+    every = min(len(samples), max(2, round(1 / share)))
     held = list(samples[every - 1 :: every])
     return [s for i, s in enumerate(samples) if (i + 1) % every], held
 

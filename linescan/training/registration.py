@@ -146,13 +146,18 @@ def _prepare(
 ) -> tuple[Map, FeatureMaps]:
     """Image and features at the resolution ``shrink`` of the image."""
     shape = (max(8, round(image.shape[0] * shrink)), max(8, round(image.shape[1] * shrink)))
-    small = cv2.resize(image.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
+    small = _resized(image, shape)
     target = (
         max(8, round(height.shape[0] * scale * shrink)),
         max(8, round(height.shape[1] * scale * shrink)),
     )
     reduced = lay(height, Similarity(scale=scale * shrink), target)
     return standardise(high_pass(small)), height_features(reduced)
+
+
+def _resized(image: NDArray[np.generic], shape: tuple[int, int]) -> Map:
+    values = image.astype(np.float32)
+    return np.asarray(cv2.resize(values, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _peaks(picture: Map, maps: FeatureMaps, guess: Similarity) -> list[tuple[float, Similarity]]:
@@ -259,7 +264,7 @@ def _refine(
     """The place of the largest mutual information nearby, ``pixels`` along the longer side."""
     shrink = min(1.0, pixels / max(image.shape))
     shape = (max(8, round(image.shape[0] * shrink)), max(8, round(image.shape[1] * shrink)))
-    small = cv2.resize(image.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
+    small = _resized(image, shape)
     picture = standardise(high_pass(small))
     side = max(image.shape)
     # One unit of each is a shift of about a pixel of the reduced image at its border.
@@ -279,8 +284,12 @@ def _refine(
         return 0.5 * n * float(np.log1p(-min(explained, 0.999999)))
 
     simplex = np.vstack((np.zeros(4), 2.0 * np.eye(4)))
-    options = {"xatol": 0.02, "fatol": 1e-3, "maxfev": steps, "initial_simplex": simplex}
-    best = optimize.minimize(cost, np.zeros(4), method="Nelder-Mead", options=options)
+    best = optimize.minimize(
+        cost,
+        np.zeros(4),
+        method="Nelder-Mead",
+        options={"xatol": 0.02, "fatol": 1e-3, "maxfev": steps, "initial_simplex": simplex},
+    )
     found = place(best.x)
     return _Found(found, -float(best.fun), _explained(picture, height, found, shrink)[1])
 

@@ -160,7 +160,7 @@ class ResumableLoop(ABC):
     def _step(self, *batch: torch.Tensor) -> float:
         loss = self._loss(*batch)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.schedule.step()

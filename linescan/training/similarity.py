@@ -60,33 +60,44 @@ def lay(height: Map, similarity: Similarity, shape: tuple[int, int]) -> Map:
     known = np.isfinite(height)
     # Bilinear on a coarser grid would skip pixels: blur to the new pixel's size first.
     blur = max(0.0, 0.5 * (1 / similarity.scale - 1))
-    weight, filled = known.astype(np.float32), np.where(known, height, 0).astype(np.float32)
-    if blur > 0.1:
-        weight, filled = (cv2.GaussianBlur(a, (0, 0), blur) for a in (weight, filled))
-    size = (shape[1], shape[0])
-    share = cv2.warpAffine(weight, matrix, size, flags=cv2.INTER_LINEAR)
-    values = cv2.warpAffine(filled, matrix, size, flags=cv2.INTER_LINEAR)
+    laid = []
+    for values in (known.astype(np.float32), np.where(known, height, 0).astype(np.float32)):
+        smooth = cv2.GaussianBlur(values, (0, 0), blur) if blur > 0.1 else values
+        laid.append(cv2.warpAffine(smooth, matrix, shape[::-1], flags=cv2.INTER_LINEAR))
+    share, total = laid
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(share > 0.5, values / share, np.nan).astype(np.float32)
+        return np.where(share > 0.5, total / share, np.nan).astype(np.float32)
 
 
-def level(height: Map) -> Map:
-    """The height over its plane of least squares: profilometers rarely stand quite parallel."""
-    lines, columns = np.nonzero(np.isfinite(height))
-    if len(lines) < 3:
-        raise RegistrationError("a height map has fewer than three known points")
-    values = height[lines, columns].astype(np.float64)
-    design = np.column_stack((lines, columns, np.ones(len(lines))))
+def level(height: Map, degree: int = 1) -> Map:
+    """The height over the surface's form: a plane, or a paraboloid of least squares.
+
+    Profilometers rarely stand quite parallel, and parts are seldom quite flat; an image shows
+    neither. Relief does not count: residuals beyond three deviations are left out twice.
+
+    Args:
+        height: (rows, columns), NaN where unknown.
+        degree: 1 takes off a plane, 2 a paraboloid as well.
+
+    Raises:
+        RegistrationError: fewer points are known than the form has coefficients.
+    """
+    known = np.isfinite(height)
+    lines, columns = np.indices(height.shape) / max(height.shape) - 0.5
+    powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+    terms = np.stack([lines**i * columns**j for i, j in powers], axis=-1)
+    design, values = terms[known], height[known].astype(np.float64)
+    if len(values) < len(powers):
+        raise RegistrationError(f"a height map has only {len(values)} known points")
     kept = np.ones(len(values), dtype=bool)
-    plane = np.zeros(3)
+    residual = values
     for _ in range(3):
-        plane = np.linalg.lstsq(design[kept], values[kept], rcond=None)[0]
-        residual = values - design @ plane
-        spread = 1.4826 * np.median(np.abs(residual - np.median(residual)))
-        kept = np.abs(residual - np.median(residual)) <= 3 * max(spread, 1e-12)
-    along, across, offset = plane
-    grid = np.ogrid[: height.shape[0], : height.shape[1]]
-    levelled: Map = (height - (along * grid[0] + across * grid[1] + offset)).astype(np.float32)
+        form = np.linalg.lstsq(design[kept], values[kept], rcond=None)[0]
+        residual = values - design @ form
+        residual -= np.median(residual)
+        kept = np.abs(residual) <= 3 * max(1.4826 * float(np.median(np.abs(residual))), 1e-12)
+    levelled = np.full(height.shape, np.nan, dtype=np.float32)
+    levelled[known] = residual
     return levelled
 
 

@@ -25,10 +25,14 @@ class Start:
     meaning: dict[str, Any]
 
     @property
+    def upwards(self) -> float:
+        """+1 where a larger scaled output is higher, -1 where it is lower (depth)."""
+        return -1.0 if self.meaning["convention"] == "depth" else 1.0
+
+    @property
     def sign(self) -> float:
-        """+1 where a larger output is higher, -1 where it is lower (depth)."""
-        down = self.meaning["convention"] == "depth"
-        return (-1.0 if down else 1.0) * (1.0 if self.meaning["scale"] > 0 else -1.0)
+        """The same for the output as the head gives it, before the scale."""
+        return self.upwards if self.meaning["scale"] > 0 else -self.upwards
 
 
 def open_start(given: str, *, acknowledge_licence: bool = False) -> Start:

@@ -94,7 +94,7 @@ def test_reduction_is_a_mean_of_what_is_known() -> None:
 def test_parts_do_not_overlap() -> None:
     whole = sample()
     for side in ("left", "right", "top", "bottom"):
-        rest, part = split(whole, side, 0.25)  # type: ignore[arg-type]
+        rest, part = split(whole, side, 0.25)
         assert part.image.size == 600
         assert rest.image.size == 1800
     rest, part = split(whole, "left", 0.5)
@@ -106,6 +106,7 @@ def test_samples_are_held_out_whole_where_there_are_some() -> None:
     rest, held = hold_out(many, 0.2)
     assert [s.name for s in held] == ["4", "9"]
     assert len(rest) == 8
+    assert [s.name for s in hold_out(many[:4], 0.1)[1]] == ["3"]
     rest, held = hold_out(many[:2], 0.25)
     assert [s.image.shape for s in rest] == [(30, 60)] * 2
     assert [s.image.shape for s in held] == [(10, 60)] * 2
@@ -120,6 +121,11 @@ def test_level_takes_a_tilt_off_in_spite_of_relief() -> None:
     flat = level(tilted)
     assert abs(float(flat[10, 10])) < 0.05
     assert float(flat[40, 50]) == pytest.approx(25, abs=0.05)
+    assert np.isnan(flat[0, 0])
+    bent = tilted + 0.01 * (columns - 50.0).astype(np.float32) ** 2
+    assert abs(float(level(bent)[10, 95])) > 5
+    assert abs(float(level(bent, 2)[10, 95])) < 0.05
+    assert float(level(bent, 2)[40, 50]) == pytest.approx(25, abs=0.05)
 
 
 TRUE = Similarity(scale=1.25, rotation=3.3, across=11.0, along=-6.0)
@@ -128,7 +134,7 @@ TRUE = Similarity(scale=1.25, rotation=3.3, across=11.0, along=-6.0)
 def on_another_grid(height: np.ndarray, true: Similarity) -> np.ndarray:
     """The map of which ``lay(…, true)`` is ``height``."""
     shape = (int(0.7 * height.shape[0]), int(0.7 * height.shape[1]))
-    matrix = true.matrix(shape, height.shape)  # type: ignore[arg-type]
+    matrix = true.matrix(shape, height.shape)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(height, matrix, shape[::-1], flags=flags, borderValue=np.nan)
 
@@ -151,10 +157,10 @@ def test_a_height_map_of_another_instrument_is_laid_on_its_image() -> None:
 def test_a_height_map_of_something_else_is_refused(tmp_path: Path) -> None:
     frame, other = simulated_frame(8, 112), simulated_frame(5, 112)
     write_pair(tmp_path / "data", "wrong", type(frame)(frame.image, other.height, 1.0))
-    plan = RegistrationPlan(True, None, 2.0, tmp_path / "pictures")
+    plan = RegistrationPlan(True, None, 2.0, 1, tmp_path / "pictures")
     with pytest.raises(PairsError, match="uncertain"):
         load_samples(tmp_path / "data", None, 1.0, 112, True, plan)
     assert (tmp_path / "pictures" / "wrong.jpg").is_file(), "what was found is shown"
-    plan = RegistrationPlan(False, None, 2.0, tmp_path / "pictures")
+    plan = RegistrationPlan(False, None, 2.0, 1, tmp_path / "pictures")
     (loaded,) = load_samples(tmp_path / "data", None, 2.0, 112, True, plan)
     assert loaded.image.shape == (56, 56)
