@@ -74,6 +74,15 @@ def table(rows: dict[str, tuple[Figures, Figures]]) -> Table:
     return grid
 
 
+def advice(before: Figures, after: Figures) -> str:
+    """What the held-out figures say against using the new model; empty if nothing."""
+    if after.rank is not None and after.rank < 0:
+        return "the sign came out wrong: what is high is said to be low. Keep the old model."
+    if before.ratio is not None and after.ratio is not None and after.ratio > 0.99 * before.ratio:
+        return "nothing was gained on the held-out part: keep the old model."
+    return ""
+
+
 def finetune(
     plan: FineTunePlan,
     samples: list[Sample],
@@ -100,8 +109,8 @@ def finetune(
     after = {k: judge(tuner, model, part) for k, part in parts.items()}
     rows = {k: (before[k], after[k]) for k in parts}
     console.print(table(rows))
-    if plan.target == "relative" and any(r is None or r < 0 for r in [after["held out"].rank]):
-        console.print("the sign came out wrong: what is high is said to be low", style="yellow")
+    if warning := advice(before["held out"], after["held out"]):
+        console.print(warning, style="yellow")
     for sample in tested or held[:1]:
         picture(tuner, model, sample, out / f"{sample.name}.jpg")
     report = {

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from linescan.depth import open_engine
 from linescan.depth.card import read_card
-from scripts.finetune import app
+from linescan.training.figures import Figures
+from scripts.finetune import advice, app
 from tests.depth.checkpoints import save_checkpoint
 from tests.training.own_data import write_pairs
 
@@ -68,6 +69,18 @@ def test_what_does_not_fit_is_said_in_a_sentence(tmp_path: Path) -> None:
         code, text = run(data, tmp_path / "run", more)
         assert code == 2, more
         assert said in text, more
+
+
+def test_figures_that_speak_against_the_new_model_are_put_into_words() -> None:
+    def figures(ratio: float, rank: float) -> Figures:
+        return Figures(ratio=ratio, rank=rank, absolute=None, light=0.1, flat=None)
+
+    before = figures(0.8, 0.5)
+    assert not advice(before, figures(0.7, 0.6))
+    assert "nothing was gained" in advice(before, figures(0.8, 0.6))
+    assert "sign came out wrong" in advice(before, figures(0.3, -0.9))
+    unknown = Figures(ratio=None, rank=None, absolute=None, light=0.1, flat=None)
+    assert not advice(unknown, unknown)
 
 
 def test_help_teaches() -> None:
