@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from linescan.whole import WholeObject
+
 GrayArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """Gray pixels, (rows, width), uint8 or uint16."""
 BoolArray = npt.NDArray[np.bool_]
@@ -224,6 +226,8 @@ class WebObject:
     ``area_px`` is in camera pixels; heights are in the unit of the depth map, above the local
     background, positive towards the camera; ``max_height`` is the signed extreme (negative for a
     dent). ``touches_start`` and ``touches_end`` say that the frame's first or last row cuts it.
+    ``track`` is its identity along the web, from 1 and unique within a run: what other frames show
+    of the same thing has the same; 0 where objects are not followed from frame to frame.
     """
 
     id: int
@@ -237,21 +241,41 @@ class WebObject:
     touches_start: bool
     touches_end: bool
     area_mm2: float | None = None
+    track: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """The objects of one frame.
+    """The objects of one frame, and those that it completes.
 
     Attributes:
         labels: (h, w) uint16 at the depth map's resolution; 0 is background, n is object id n.
         thresholds: the thresholds used, in the depth map's unit, by name.
         objects: one entry a label.
+        completed: objects that have become complete with this frame, over all frames that show
+            them; each stands in one frame of a run only, or in a ``Completed`` of its own.
     """
 
     labels: LabelArray
     thresholds: Mapping[str, float]
     objects: Sequence[WebObject]
+    completed: Sequence[WholeObject] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """Objects that became complete and travel without a frame.
+
+    These are the last ones of a run, and those whose frame was dropped. As losses, they travel in
+    band, in order, and are never dropped. ``unit`` is that of the depth map they were found in.
+    """
+
+    objects: Sequence[WholeObject]
+    unit: str
+
+    def lines(self) -> tuple[Interval, ...]:
+        """None: the camera lines of the objects are those of frames, or lost."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +331,14 @@ class Inspection:
     def lines(self) -> tuple[Interval, ...]:
         """The camera lines that this record stands for."""
         return self.frame.lines()
+
+
+def remains(item: object) -> Completed | None:
+    """What is left of an item whose lines are lost: objects that it completes, if it does."""
+    if not isinstance(item, Inspection) or item.segmentation is None or item.depth is None:
+        return None
+    completed = item.segmentation.completed
+    return Completed(completed, item.depth.unit) if completed else None
 
 
 def carried_lines(carried: npt.NDArray[np.int64]) -> tuple[Interval, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from linescan.latency import Latency
-from linescan.records import Cause, Interval, Loss
+from linescan.records import Cause, Completed, Interval, Loss
 
 
 @runtime_checkable
@@ -49,6 +49,10 @@ class Stage(ABC, Generic[In, Out]):
     def skip(self, loss: Loss) -> Iterable[Out | Loss]:
         """Take note of lost lines and pass the loss on."""
         return (loss,)
+
+    def hand_on(self, completed: Completed) -> Iterable[Completed]:
+        """Take note of completed objects that come without a frame, and pass them on."""
+        return (completed,)
 
     def finish(self) -> Iterable[Out | Loss]:
         """Give what is left when the stream has ended."""

@@ -4,18 +4,15 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
-from linescan.training.loop import Progress, Trainer, TrainingPlan
+from linescan.training.console import run_with_bar
+from linescan.training.loop import Trainer, TrainingPlan
 
 HELP = """
 Train surface-tiny on the simulated web.
@@ -29,38 +26,10 @@ A checkpoint is written every --checkpoint-every steps. Stop with Ctrl-C wheneve
 the same command again to go on: the result is the same as without the stop.
 
 The finished model is in OUT/final: a Hugging Face checkpoint, and linescan.json, which says what
-its output means. Judge it with scripts/evaluate_surface.py.
+its output means. Judge it with linescan evaluate.
 
 Example: python scripts/train_surface.py --encoder weights/dinov2-small --out runs/surface-tiny
 """
-
-
-class StopOnSignal:
-    """Turns the first Ctrl-C (or SIGTERM) into a wish to stop after the step."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> StopOnSignal:
-        """Take over the signals."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Give the signals back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def __call__(self) -> bool:
-        """Return whether to stop."""
-        return self.wanted
-
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self.wanted:
-            raise KeyboardInterrupt
-        self.wanted = True
 
 
 def default_encoder() -> Path | None:
@@ -81,24 +50,7 @@ def command(plan: TrainingPlan) -> str:
 def train(plan: TrainingPlan, out: Path, console: Console) -> bool:
     """Run the plan with a progress bar; return whether it reached its last step."""
     trainer = Trainer(plan, out)
-    if trainer.progress.step:
-        console.print(f"resuming at step {trainer.progress.step} from {trainer.checkpoint}")
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    note = TextColumn("{task.fields[note]}")
-    with StopOnSignal() as stop, Bar(*columns, note, console=console) as bar:
-        task = bar.add_task("", total=plan.steps, completed=trainer.progress.step, note="")
-
-        def report(at: Progress) -> None:
-            valid = f"  validation {at.validations[-1][1]:.3f}" if at.validations else ""
-            bar.update(task, completed=at.step, note=f"loss {at.loss:.3f}{valid}")
-            every = plan.validate_every if console.is_terminal else 20
-            if at.step % every == 0:
-                rate = at.seconds / at.step
-                bar.print(f"step {at.step}: loss {at.loss:.4f}{valid}  {rate:.2f} s a step")
-
-        trainer.run(report, stop)
-    if trainer.progress.step < plan.steps:
-        console.print(f"stopped at step {trainer.progress.step}; the same command goes on from it")
+    if not run_with_bar(trainer, plan.steps, plan.validate_every, console):
         return False
     trainer.save_final(out / "final", command(plan))
     console.print(f"the trained model is in {out / 'final'}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from linescan.archive.rows import COLUMNS, WHOLE_COLUMNS, rows, whole_rows
 from linescan.errors import JournalError
 from linescan.journal import Entry
 from linescan.protocol import Kind
@@ -57,8 +58,10 @@ FORMATS: Final[Mapping[str, Format]] = {
     "mcap": Format("everything, byte for byte, for MCAP tools", _BOTH),
     "png": Format("16-bit depth and labels of each inspection, with JSON", _INSPECTIONS, True),
     "tiff": Format("float32 depth, labels as PNG, with JSON", _INSPECTIONS, True),
-    "parquet": Format("a row an object", _INSPECTIONS),
-    "csv": Format("a row an object", _INSPECTIONS),
+    "parquet": Format("a row for each object of each frame", _INSPECTIONS),
+    "csv": Format("a row for each object of each frame", _INSPECTIONS),
+    "whole-parquet": Format("a row for each complete object on the web", _BOTH),
+    "whole-csv": Format("a row for each complete object on the web", _BOTH),
     "jsonl": Format("the JSON header of each message, a line each", _BOTH),
 }
 
@@ -92,14 +95,15 @@ def _open(to: str, out: Path) -> Exporter:
         from linescan.archive.mcap import McapExporter
 
         return McapExporter(out)
-    if to == "parquet":
+    table = (WHOLE_COLUMNS, whole_rows) if to.startswith("whole-") else (COLUMNS, rows)
+    if to.endswith("parquet"):
         from linescan.archive.parquet import ParquetExporter
 
-        return ParquetExporter(out)
+        return ParquetExporter(out, *table)
     if to in ("png", "tiff"):
         from linescan.archive.pictures import PictureExporter
 
         return PictureExporter(out, to)
     from linescan.archive.text import CsvExporter, JsonLinesExporter
 
-    return CsvExporter(out) if to == "csv" else JsonLinesExporter(out)
+    return CsvExporter(out, *table) if to.endswith("csv") else JsonLinesExporter(out)

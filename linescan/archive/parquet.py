@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from linescan.archive.rows import COLUMNS, Cell, rows
+from linescan.archive.rows import COLUMNS, Cell, Rows, rows
 from linescan.archive.whole import WholeFile
 from linescan.journal import Entry
 
@@ -15,11 +16,17 @@ ROWS: Final = 16384
 
 
 class ParquetExporter:
-    """A row an object, in groups, compressed with zstd."""
+    """A row an object, in groups, compressed with zstd.
+
+    Args:
+        out: the file.
+        columns: names and types.
+        rows: makes rows of a message.
+    """
 
     unit = "objects"
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, columns: Mapping[str, type] = COLUMNS, rows: Rows = rows) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -31,16 +38,17 @@ class ParquetExporter:
         }
         self.written = 0
         self._pa = pa
-        self._schema = pa.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+        self._schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
         self._rows: list[list[Cell]] = []
+        self._make = rows
         self._whole = WholeFile(out)
         with self._whole.writing():
             self._file = self._whole.part.open("wb")
             self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
 
     def take(self, entry: Entry) -> None:
-        """Write the objects of an inspection."""
-        self._rows += rows(entry)
+        """Write the objects of a message."""
+        self._rows += self._make(entry)
         if len(self._rows) >= ROWS:
             self._flush()
 
@@ -60,7 +68,7 @@ class ParquetExporter:
         self._file.close()
 
     def _flush(self) -> None:
-        columns = list(zip(*self._rows, strict=True)) or [()] * len(COLUMNS)
+        columns = list(zip(*self._rows, strict=True)) or [()] * len(self._schema)
         arrays = [
             self._pa.array(column, field.type)
             for column, field in zip(columns, self._schema, strict=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from linescan.errors import JournalError
 from linescan.journal import Entry
-from linescan.protocol import InspectionMessage, decode
+from linescan.protocol import CompletedEvent, InspectionMessage, decode
 
 Cell = str | int | float | bool | None
 
@@ -32,8 +32,39 @@ COLUMNS: Final[dict[str, type]] = {
     "max_height": float,
     "touches_start": bool,
     "touches_end": bool,
+    "track": int,
 }
 """Names and types. ``model``, ``unit`` (of the heights) and ``area_mm2`` may be empty."""
+
+WHOLE_COLUMNS: Final[dict[str, type]] = {
+    "epoch": str,
+    "camera": str,
+    "kind": str,
+    "seq": int,
+    "published_ns": int,
+    "unit": str,
+    "track": int,
+    "first_line": int,
+    "line_count": int,
+    "first_column": int,
+    "column_count": int,
+    "area_px": float,
+    "area_mm2": float,
+    "volume_px": float,
+    "volume_mm3": float,
+    "mean_height": float,
+    "max_height": float,
+    "elongation": float,
+    "extent": float,
+    "cut": str,
+    "merged": str,
+}
+"""Names and types. ``kind`` and ``seq`` are of the message that reported the object; ``unit`` (of
+the heights), ``area_mm2`` and ``volume_mm3`` may be empty; ``cut`` and ``merged`` are lists,
+separated by blanks."""
+
+Rows = Callable[[Entry], Iterator[list[Cell]]]
+"""Makes rows of a message."""
 
 
 def rows(entry: Entry) -> Iterator[list[Cell]]:
@@ -68,6 +99,49 @@ def rows(entry: Entry) -> Iterator[list[Cell]]:
             found.max_height,
             found.touches_start,
             found.touches_end,
+            found.track,
+        ]
+
+
+def whole_rows(entry: Entry) -> Iterator[list[Cell]]:
+    """A row for each object that a message reports as complete, in the order of ``WHOLE_COLUMNS``.
+
+    Raises:
+        ProtocolError: the message does not follow ``linescan/1``.
+    """
+    message = decode(entry.frames)
+    if isinstance(message, InspectionMessage):
+        unit = message.depth_map.unit if message.depth_map else None
+    elif isinstance(message, CompletedEvent):
+        unit = message.unit
+    else:
+        return
+    head: list[Cell] = [
+        message.epoch,
+        message.camera,
+        str(message.kind),
+        message.seq,
+        message.published_ns,
+        unit,
+    ]
+    for found in message.completed:
+        yield [
+            *head,
+            found.track,
+            found.first_line,
+            found.line_count,
+            found.first_column,
+            found.column_count,
+            found.area_px,
+            found.area_mm2,
+            found.volume_px,
+            found.volume_mm3,
+            found.mean_height,
+            found.max_height,
+            found.elongation,
+            found.extent,
+            " ".join(found.cut.names()),
+            " ".join(map(str, found.merged)),
         ]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from linescan.archive.rows import COLUMNS, rows
+from linescan.archive.rows import COLUMNS, Rows, rows
 from linescan.archive.whole import WholeFile
 from linescan.journal import Entry
 
@@ -38,18 +39,25 @@ class _LineExporter:
 
 
 class CsvExporter(_LineExporter):
-    """A row an object, with a first row of names; UTF-8, RFC 4180."""
+    """A row an object, with a first row of names; UTF-8, RFC 4180.
+
+    Args:
+        out: the file.
+        columns: names and types.
+        rows: makes rows of a message.
+    """
 
     unit = "objects"
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, columns: Mapping[str, type] = COLUMNS, rows: Rows = rows) -> None:
         super().__init__(out, mode="w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file)
-        self._writer.writerow(COLUMNS)
+        self._writer.writerow(columns)
+        self._rows = rows
 
     def take(self, entry: Entry) -> None:
-        """Write the objects of an inspection."""
-        for row in rows(entry):
+        """Write the objects of a message."""
+        for row in self._rows(entry):
             with self._whole.writing():
                 self._writer.writerow(row)
             self.written += 1

@@ -22,6 +22,7 @@ from linescan.cli import (
     camera,
     config,
     cost,
+    evaluate,
     forward,
     image,
     journal,
@@ -162,6 +163,7 @@ app.command("record")(record.record)
 app.command("simulate")(simulate.simulate)
 app.command("image")(image.image)
 app.command("cost")(cost.cost)
+app.command("evaluate")(evaluate.evaluate)
 app.command("subscribe")(subscribe.subscribe)
 app.command("forward")(forward.forward)
 app.command("verify")(verify.verify)

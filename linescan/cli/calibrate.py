@@ -1,4 +1,4 @@
-"""``linescan calibrate``: references that correct the lines of one camera."""
+"""``linescan calibrate``: corrections for the lines of one camera, heights from depth."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linescan.cli.calibrate_height import height
 from linescan.cli.options import ENDLESS, Overrides
 
 if TYPE_CHECKING:
-    from linescan.correction.calibrate import Findings
     from linescan.correction.statistics import ColumnStatistics
 
 app = typer.Typer(
-    help="Measure what corrects the lines of one camera.",
+    help="Measure what corrects the lines of one camera, or turns depth into height.",
     epilog="Example: linescan calibrate flat-field --white scans/white --dark scans/dark "
     "--out calibration/web-1-flat.npz",
     no_args_is_help=True,
 )
 
 
-@app.callback()
-def _group() -> None:
-    """Keep ``flat-field`` a command of its own."""
+app.command("height")(height)
 
 
 @app.command("flat-field")
@@ -72,6 +70,7 @@ def flat_field(
     Example: [bold]linescan calibrate flat-field --white configs/camera.yaml
     --dark configs/camera.yaml --out calibration/web-1-flat.npz[/]
     """
+    from linescan.cli.calibrate_report import report_findings
     from linescan.correction.calibrate import make_flat_field
     from linescan.correction.flat_field import save_flat_field
     from linescan.errors import CalibrationError
@@ -84,7 +83,7 @@ def flat_field(
     reference, findings = make_flat_field(
         bright, covered, level=level, about={"white": about, "dark": about_dark}
     )
-    _report(findings, force=force)
+    report_findings(findings, force=force)
     if findings.problems and not force:
         raise CalibrationError(f"{out}: not written; put this right, or use it with --force")
     save_flat_field(reference, out)
@@ -119,16 +118,3 @@ def _measure(
     finally:
         source.stop()
         source.close()
-
-
-def _report(findings: Findings, *, force: bool) -> None:
-    """The summary on standard output, what is wrong on standard error."""
-    from rich.console import Console
-
-    for name, value in findings.summary:
-        typer.echo(f"{name + ':':15}{value}")
-    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    for text in findings.warnings:
-        console.print(f"warning: {text}", style="yellow")
-    for text in findings.problems:
-        console.print(f"{'ignored' if force else 'problem'}: {text}", style="red")

@@ -87,6 +87,7 @@ class Progress:
         return (
             f"{totals.captured} lines, {self._statistics.frames} frames, "
             f"{self._rate:.0f} lines/s, {self._statistics.objects} objects, "
+            f"{self._statistics.completed} complete, "
             f"lost {name_losses(totals.lost)}, waiting: {queues}"
         )
 
@@ -99,7 +100,8 @@ class Progress:
         queues = "  ".join(f"{name} {n}" for name, n in self._pipeline.queued.items())
         table.add_row("lines", f"{totals.captured}{share}")
         table.add_row("frames", f"{self._statistics.frames}")
-        table.add_row("objects", f"{self._statistics.objects}")
+        found, complete = self._statistics.objects, self._statistics.completed
+        table.add_row("objects", f"{found}, {complete} complete on the web")
         table.add_row("rate", f"{self._rate:.0f} lines/s")
         table.add_row("waiting", queues)
         lost = name_losses(totals.lost)

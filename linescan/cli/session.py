@@ -102,6 +102,8 @@ def _exit_code(outcome: Outcome, received: list[int]) -> int:
 def _report(
     console: Console, outcome: Outcome, statistics: Statistics, open_lines: Iterator[Interval]
 ) -> None:
+    if statistics.objects:
+        log.info("%s", statistics.explain())
     log.info("%s: %s", outcome.reason, outcome.totals.explain())
     for lines in itertools.islice(open_lines, MOST_NAMED):
         log.error("lines %d to %d have no fate", lines.first, lines.end - 1)

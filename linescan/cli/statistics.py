@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from linescan.errors import LinescanError
 from linescan.latency import Latency
 from linescan.pipeline.runner import Outcome
-from linescan.records import Inspection
+from linescan.records import Completed, Inspection
+from linescan.whole import WholeObject
 
 
 class Statistics:
@@ -20,12 +22,16 @@ class Statistics:
     def __init__(self) -> None:
         self.frames = 0
         self.objects = 0
+        self.completed = 0
+        self.cut = 0
         self.engine: str | None = None
         self.model: str | None = None
         self.end_to_end = Latency()
 
     def note(self, result: Any) -> None:
         """Count one result of the pipeline; losses are the ledger's to count."""
+        if isinstance(result, Completed):
+            self._note_completed(result.objects)
         if not isinstance(result, Inspection):
             return
         self.frames += 1
@@ -34,6 +40,18 @@ class Statistics:
             self.engine, self.model = result.model.engine, result.model.name
         if result.segmentation is not None:
             self.objects += len(result.segmentation.objects)
+            self._note_completed(result.segmentation.completed)
+
+    def explain(self) -> str:
+        """Frames and objects in words."""
+        text = f"{self.frames} frames, {self.objects} objects in them"
+        if self.completed:
+            text += f", {self.completed} complete on the web ({self.cut} of them cut)"
+        return text
+
+    def _note_completed(self, objects: Sequence[WholeObject]) -> None:
+        self.completed += len(objects)
+        self.cut += sum(bool(found.cut) for found in objects)
 
     def summary(self, outcome: Outcome) -> dict[str, Any]:
         """The run as plain data."""
@@ -44,6 +62,8 @@ class Statistics:
             "seconds": round(outcome.seconds, 3),
             "frames": self.frames,
             "objects": self.objects,
+            "completed": self.completed,
+            "cut": self.cut,
             "lines_per_s": round(outcome.totals.captured / seconds, 1),
             "frames_per_s": round(self.frames / seconds, 3),
             "model": self.model,

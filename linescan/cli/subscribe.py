@@ -16,6 +16,7 @@ from linescan.cli.options import OwnKey, ServerKey, Timeout, keys_of
 from linescan.client import Mode, Since, Subscriber, SubscribeTimeoutError
 from linescan.ledger import name_account
 from linescan.protocol import (
+    CompletedEvent,
     EndEvent,
     FrameMessage,
     InspectionMessage,
@@ -194,10 +195,12 @@ def _line(message: Message) -> str:
         case LossEvent():
             last = message.first_line + message.count - 1
             return f"{head} loss: lines {message.first_line} to {last}, {message.cause}"
+        case CompletedEvent():
+            return f"{head} completed: {len(message.completed)} objects"
         case FrameMessage():
             last = message.first_line + message.line_count - 1
             text = f"{head} {message.seq}: lines {message.first_line} to {last}"
             if isinstance(message, InspectionMessage | ObjectsMessage):
-                text += f", {len(message.objects)} objects"
+                text += f", {len(message.objects)} objects, {len(message.completed)} complete"
             return text
     return f"{head} {getattr(message, 'type', None) or message.seq}"

@@ -8,13 +8,8 @@ from typing import Any, Final
 import zmq
 
 from linescan.errors import SubscribeError
+from linescan.protocol.keepalive import KEEPALIVE
 
-HEARTBEAT_MS: Final = 1000
-STOPPED_MS: Final = 5000
-"""The publisher gives this subscriber up after so long a silence of its process."""
-NEVER_MS: Final = 2**31 - 1
-"""No silence of the publisher ends a connection: while the receive queue is full, signs of life are
-not read, and libzmq 4.3.5 aborts the process where their time runs out then (its issue 3937)."""
 LOST_MS: Final = 30_000
 """A connection ends where the publisher's machine acknowledges nothing for so long."""
 MAX_FRAME_BYTES: Final = 1 << 30
@@ -35,10 +30,8 @@ def new_socket(context: zmq.Context[Any], kind: int, *, mark: int) -> zmq.Socket
         zmq.MAXMSGSIZE: MAX_FRAME_BYTES,
         zmq.RECONNECT_IVL: 100,
         zmq.RECONNECT_IVL_MAX: 2000,
-        zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
-        zmq.HEARTBEAT_TIMEOUT: NEVER_MS,
-        zmq.HEARTBEAT_TTL: STOPPED_MS,
         zmq.TCP_MAXRT: LOST_MS,
+        **KEEPALIVE,
     }
     for option, value in options.items():
         sock.setsockopt(option, value)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from linescan.config.alignment import AlignmentSection, CalibrationSection
 from linescan.config.base import Section
 from linescan.config.correction import CorrectionSection
 from linescan.config.delivery import OverloadSection, PublishSection
@@ -31,6 +32,10 @@ class Config(Section):
     """How lines become frames."""
     depth: DepthSection = DepthSection()
     """Depth from gray frames."""
+    alignment: AlignmentSection = AlignmentSection()
+    """Depth that goes on from frame to frame without steps."""
+    calibration: CalibrationSection = CalibrationSection()
+    """Height in a unit from depth."""
     segmentation: SegmentationSection = SegmentationSection()
     """Objects from depth."""
     publish: PublishSection = PublishSection()

@@ -82,7 +82,7 @@ def score_frame(found: Sequence[Box], truth: Iterable[Box], frame: Box) -> Score
     """
     visible = [(box, box.intersection(frame)) for box in truth]
     there = [(part, part.area >= MIN_VISIBLE * box.area) for box, part in visible if part.area]
-    matches = _match(found, [part for part, _ in there])
+    matches = match_boxes(found, [part for part, _ in there])
     matched = {k for _, k in matches}
     return Score(
         found=len(found),
@@ -92,8 +92,11 @@ def score_frame(found: Sequence[Box], truth: Iterable[Box], frame: Box) -> Score
     )
 
 
-def _match(found: Sequence[Box], truth: Sequence[Box]) -> list[tuple[int, int]]:
-    """Pairs of indices, best overlap first, each index at most once."""
+def match_boxes(found: Sequence[Box], truth: Sequence[Box]) -> list[tuple[int, int]]:
+    """Pairs of indices into both, best overlap first, each index at most once.
+
+    Boxes match from an intersection over union of ``MIN_IOU`` on.
+    """
     overlap: npt.NDArray[np.float64] = np.array(
         [[f.iou(t) for t in truth] for f in found], np.float64
     ).reshape(len(found), len(truth))

@@ -26,10 +26,10 @@ Rectangle = tuple[int, int, int, int]
 def draw_objects(
     picture: BgrArray, view: View, objects: Sequence[WebObject], unit: str, pen: Pen
 ) -> None:
-    """Draw all boxes, and id and height of the largest objects as far as there is room.
+    """Draw all boxes, and name and height of the largest objects as far as there is room.
 
-    A label never covers another label or another object's box; where the height does not fit the id
-    stands alone.
+    An object's name is ``#`` and its track, or its id where it has none. A label never covers
+    another label or another object's box; where the height does not fit the name stands alone.
     """
     cv2 = load_cv2()
     if len(objects) > CROWD:
@@ -59,7 +59,8 @@ def place_labels(view: View, objects: Sequence[WebObject], unit: str, pen: Pen) 
     order = sorted(range(len(objects)), key=lambda n: (-objects[n].area_px, n))
     for n in order[:MOST_LABELS]:
         o = objects[n]
-        for text in (f"{o.id}  {number(o.max_height, sign=True)}{suffix}", f"{o.id}"):
+        name = f"#{o.track}" if o.track else f"{o.id}"
+        for text in (f"{name}  {number(o.max_height, sign=True)}{suffix}", name):
             place = _place(n, taken, _size(text, pen), pen, view)
             if place is not None:
                 taken = np.vstack([taken, place])

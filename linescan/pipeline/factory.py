@@ -145,8 +145,9 @@ def processing_stages(
     Args:
         config: the configuration.
         info: what is known of the source.
-        streaming: lines come one after the other; at set-up, the cost of a frame is measured and
-            held against their rate.
+        streaming: lines come one after the other; frames are aligned and objects followed from
+            frame to frame, and at set-up the cost of a frame is measured and held against the line
+            rate.
 
     Raises:
         LinescanError: a stage's settings do not fit the source or the model.
@@ -155,6 +156,7 @@ def processing_stages(
         return [WithoutDepth()]
     from linescan.depth import depth_stages, read_card
     from linescan.depth.advice import Demand, report_cost
+    from linescan.depth.heights import height_stages
 
     card = read_card(config.depth.model)
     rows, overlap = _frame_shape(config, info)
@@ -166,13 +168,22 @@ def processing_stages(
     frame, pitch = (rows, info.width), (info.along_mm, info.across_mm)
     demand = Demand(rows, overlap, line_rate(config.source, info), paced(config.source))
     report = partial(report_cost, demand, config.depth, card, frame) if streaming else None
-    stages: list[Stage[Any, Any]] = [
-        *depth_stages(config.depth, card, frame, pitch, info.bits, report)
-    ]
+    resize, inference = depth_stages(config.depth, card, frame, pitch, info.bits, report)
+    steps = (rows / resize.canvas[0], info.width / resize.canvas[1])
+    heights, factor = height_stages(
+        config.alignment, config.calibration, card, steps, streaming=streaming
+    )
+    stages: list[Stage[Any, Any]] = [resize, inference, *heights]
     if config.segmentation.enabled:
         from linescan.segmentation import Segment
 
-        stages.append(Segment(config.segmentation, card.noise_floor))
+        if config.segmentation.shape.needs_pitch and None in pitch:
+            raise ConfigError(
+                "'segmentation.shape': areas in mm2 need the size of a pixel, and the source does "
+                "not say it: give source.pitch, or areas in pixels"
+            )
+        floor = factor * card.noise_floor
+        stages.append(Segment(config.segmentation, floor, overlap, alone=not streaming))
     return stages
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from linescan.errors import LinescanError, PublishError
 from linescan.latency import Latency
 from linescan.pipeline.channel import Channel, ChannelClosed
-from linescan.records import Cause, Frame, Inspection, Loss, ModelInput
+from linescan.records import Cause, Completed, Frame, Inspection, Loss, ModelInput, remains
 from linescan.stages import Stage
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,8 @@ class Worker:
                 entry = self.inbox.get()
                 if isinstance(entry, Loss):
                     self._skip(entry)
+                elif isinstance(entry, Completed):
+                    self._hand_on(entry)
                 else:
                     self._process(entry)
         except ChannelClosed:
@@ -111,6 +113,14 @@ class Worker:
             self._note_failure(error, loss)
             self._emit(loss)  # the loss itself must still arrive
 
+    def _hand_on(self, completed: Completed) -> None:
+        outputs, error = self._collect(lambda: self.stage.hand_on(completed))
+        self._emit_all(outputs)
+        if error is not None:
+            self._note_failure(error, completed)
+            if not outputs:
+                self._emit(completed)
+
     def _finish(self) -> None:
         outputs, error = self._collect(self.stage.finish)
         self._emit_all(outputs)
@@ -138,6 +148,8 @@ class Worker:
     def _lose(self, item: Any, cause: Cause) -> None:
         for lines in item.lines():
             self._skip(Loss(lines.first, lines.count, cause))
+        if (rest := remains(item)) is not None:
+            self._hand_on(rest)
 
     def _note_failure(self, error: Exception, item: Any) -> None:
         self.failures += 1

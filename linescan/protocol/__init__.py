@@ -6,8 +6,15 @@ arrays, where they are installed.
 
 from linescan.protocol.arrays import Buffer
 from linescan.protocol.decode import decode
-from linescan.protocol.encode import encode, encode_end, encode_loss, encode_start
+from linescan.protocol.encode import (
+    encode,
+    encode_completed,
+    encode_end,
+    encode_loss,
+    encode_start,
+)
 from linescan.protocol.messages import (
+    CompletedEvent,
     DepthMessage,
     EndEvent,
     EndTotals,
@@ -29,6 +36,7 @@ __all__ = [
     "DERIVED",
     "WELCOME",
     "Buffer",
+    "CompletedEvent",
     "DepthMessage",
     "EndEvent",
     "EndTotals",
@@ -48,6 +56,7 @@ __all__ = [
     "decode",
     "decode_welcome",
     "encode",
+    "encode_completed",
     "encode_end",
     "encode_loss",
     "encode_start",

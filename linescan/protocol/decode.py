@@ -15,8 +15,9 @@ import numpy as np
 from linescan.errors import ProtocolError
 from linescan.protocol.arrays import Buffer, Parts
 from linescan.protocol.depth16 import INVALID, decode_depth16, fits_float32
-from linescan.protocol.fields import MAX_INT, MAX_INT64, Fields, load_json
+from linescan.protocol.fields import MAX_INT, Fields, load_json
 from linescan.protocol.messages import (
+    CompletedEvent,
     DepthMessage,
     EndEvent,
     EndTotals,
@@ -31,6 +32,7 @@ from linescan.protocol.messages import (
     Stamp,
     StartEvent,
 )
+from linescan.protocol.objects import read_completed, read_objects
 from linescan.protocol.topics import SCHEMA, VERSION, Kind, parse_topic
 from linescan.records import (
     BoolArray,
@@ -41,7 +43,6 @@ from linescan.records import (
     ModelTag,
     Segmentation,
     WebMap,
-    WebObject,
 )
 
 
@@ -112,6 +113,10 @@ def _loss(fields: Fields, common: Common) -> LossEvent:
     )
 
 
+def _completed_event(fields: Fields, common: Common) -> CompletedEvent:
+    return CompletedEvent(**common, unit=fields.text("unit"), completed=read_completed(fields))
+
+
 def _end(fields: Fields, common: Common) -> EndEvent:
     totals = fields.child("totals")
     lost = totals.child("lost")
@@ -133,6 +138,7 @@ def _end(fields: Fields, common: Common) -> EndEvent:
 _EVENTS: Final[Mapping[str, Callable[[Fields, Common], EventMessage]]] = {
     "start": _start,
     "loss": _loss,
+    "completed": _completed_event,
     "end": _end,
 }
 
@@ -170,7 +176,8 @@ def _inspection(fields: Fields, parts: Parts, common: Common) -> InspectionMessa
         labels = parts.array("labels", "uint16")
         if depth is None or depth.values.shape != labels.shape:
             raise ProtocolError("part 'labels' has no depth map of the same shape beside it")
-        segmentation = Segmentation(labels, _thresholds(fields), _objects(fields))
+        found, completed = read_objects(fields), read_completed(fields)
+        segmentation = Segmentation(labels, _thresholds(fields), found, completed)
     return InspectionMessage(**frame, depth_map=depth, segmentation=segmentation)
 
 
@@ -190,7 +197,12 @@ def _mask_only(fields: Fields, parts: Parts, common: Common) -> MaskMessage:
 
 def _objects_only(fields: Fields, _: Parts, common: Common) -> ObjectsMessage:
     frame = _frame(fields, common)
-    return ObjectsMessage(**frame, objects=_objects(fields), thresholds=_thresholds(fields))
+    return ObjectsMessage(
+        **frame,
+        objects=read_objects(fields),
+        thresholds=_thresholds(fields),
+        completed=read_completed(fields),
+    )
 
 
 def _image_only(fields: Fields, parts: Parts, common: Common) -> ImageMessage:
@@ -276,23 +288,3 @@ def _thresholds(fields: Fields) -> dict[str, float]:
     segmentation = fields.child("segmentation")
     thresholds = segmentation.child("thresholds")
     return {name: thresholds.number_or_nan(name) for name in segmentation.mapping("thresholds")}
-
-
-def _objects(fields: Fields) -> tuple[WebObject, ...]:
-    return tuple(_object(entry) for entry in fields.children("objects"))
-
-
-def _object(fields: Fields) -> WebObject:
-    return WebObject(
-        id=fields.integer("id", high=MAX_INT64),
-        first_line=fields.integer("first_line"),
-        line_count=fields.integer("line_count"),
-        first_column=fields.integer("first_column"),
-        column_count=fields.integer("column_count"),
-        area_px=fields.number_or_nan("area_px"),
-        mean_height=fields.number_or_nan("mean_height"),
-        max_height=fields.number_or_nan("max_height"),
-        touches_start=fields.boolean("touches_start"),
-        touches_end=fields.boolean("touches_end"),
-        area_mm2=fields.number_or_none("area_mm2"),
-    )

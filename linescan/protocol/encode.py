@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -15,15 +14,16 @@ from linescan.protocol.checksum import Frames
 from linescan.protocol.depth16 import INVALID, encode_depth16
 from linescan.protocol.fields import dump_json
 from linescan.protocol.messages import Stamp, mask_of
+from linescan.protocol.objects import number_json, object_json, whole_json
 from linescan.protocol.topics import SCHEMA, VERSION, Kind, topic
 from linescan.records import (
+    Completed,
     DepthMap,
     Inspection,
     Interval,
     Loss,
     Segmentation,
     WebMap,
-    WebObject,
     true_runs,
 )
 
@@ -83,6 +83,16 @@ def encode_loss(loss: Loss, stamp: Stamp) -> list[Buffer]:
     return _event("loss", stamp, fields)
 
 
+def encode_completed(completed: Completed, stamp: Stamp) -> list[Buffer]:
+    """The event that reports objects which became complete without a frame of their own.
+
+    Raises:
+        ProtocolError: an object holds what the protocol has no place for.
+    """
+    objects = [whole_json(found) for found in completed.objects]
+    return _event("completed", stamp, {"unit": completed.unit, "completed": objects})
+
+
 def encode_end(
     stamp: Stamp, *, totals: Mapping[str, Any], last_seq: int | None, reason: str
 ) -> list[Buffer]:
@@ -133,7 +143,13 @@ def _frame(inspection: Inspection) -> Json:
 
 def _inspection(inspection: Inspection) -> tuple[Json, list[Part]]:
     depth, segmentation = inspection.depth, inspection.segmentation
-    fields: Json = {"map": None, "depth": None, "segmentation": None, "objects": []}
+    fields: Json = {
+        "map": None,
+        "depth": None,
+        "segmentation": None,
+        "objects": [],
+        "completed": [],
+    }
     parts: list[Part] = []
     if depth is not None:
         fields |= {"map": _map(depth.web), "depth": _depth(depth)}
@@ -239,32 +255,12 @@ def _map(web: WebMap) -> Json:
 
 
 def _objects(segmentation: Segmentation) -> Json:
-    thresholds = {name: _number(value) for name, value in segmentation.thresholds.items()}
+    thresholds = {name: number_json(value) for name, value in segmentation.thresholds.items()}
     return {
         "segmentation": {"thresholds": thresholds},
-        "objects": [_object(found) for found in segmentation.objects],
+        "objects": [object_json(found) for found in segmentation.objects],
+        "completed": [whole_json(found) for found in segmentation.completed],
     }
-
-
-def _object(found: WebObject) -> Json:
-    return {
-        "id": int(found.id),
-        "first_line": int(found.first_line),
-        "line_count": int(found.line_count),
-        "first_column": int(found.first_column),
-        "column_count": int(found.column_count),
-        "area_px": _number(found.area_px),
-        "area_mm2": None if found.area_mm2 is None else _number(found.area_mm2),
-        "mean_height": _number(found.mean_height),
-        "max_height": _number(found.max_height),
-        "touches_start": bool(found.touches_start),
-        "touches_end": bool(found.touches_end),
-    }
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN: null stands for it."""
-    return float(value) if math.isfinite(value) else None
 
 
 def _runs(runs: tuple[Interval, ...] | list[Interval]) -> list[list[int]]:

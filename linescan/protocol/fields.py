@@ -147,6 +147,13 @@ class Fields:
             raise self.fail(key, "a list of strings")
         return tuple(values)
 
+    def integers(self, key: str) -> tuple[int, ...]:
+        """A list of integers from 0 on."""
+        values = self.items(key)
+        if not all(type(v) is int and 0 <= v <= MAX_INT for v in values):
+            raise self.fail(key, "a list of integers")
+        return tuple(values)
+
     def child(self, key: str) -> Fields:
         """An object."""
         return Fields(self._values.get(key), f"{self._where}.{key}")

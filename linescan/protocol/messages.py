@@ -22,6 +22,7 @@ from linescan.records import (
     WebMap,
     WebObject,
 )
+from linescan.whole import WholeObject
 
 MaskArray = npt.NDArray[np.uint8]
 """(h, w) uint8: 255 where an object is, else 0."""
@@ -152,6 +153,11 @@ class InspectionMessage(FrameMessage):
         """The objects; none where segmentation is off."""
         return () if self.segmentation is None else self.segmentation.objects
 
+    @property
+    def completed(self) -> Sequence[WholeObject]:
+        """Objects that became complete with this frame; none where segmentation is off."""
+        return () if self.segmentation is None else self.segmentation.completed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MaskMessage(FrameMessage):
@@ -162,10 +168,11 @@ class MaskMessage(FrameMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ObjectsMessage(FrameMessage):
-    """The objects of one frame, and the thresholds used."""
+    """The objects of one frame, the thresholds used, and objects that it completes."""
 
     objects: Sequence[WebObject]
     thresholds: Mapping[str, float]
+    completed: Sequence[WholeObject] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -222,6 +229,18 @@ class LossEvent(EventMessage):
     def lines(self) -> tuple[Interval, ...]:
         """The camera lines that this message stands for."""
         return (Interval(self.first_line, self.count),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CompletedEvent(EventMessage):
+    """Objects that became complete without a frame: the last ones of a run, for example.
+
+    ``unit`` is that of their heights.
+    """
+
+    type: ClassVar[str | None] = "completed"
+    unit: str
+    completed: Sequence[WholeObject]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import zmq
 
 from linescan.protocol import Buffer
+from linescan.protocol.keepalive import KEEPALIVE
 from linescan.publishing.budget import MemoryBudget
 from linescan.publishing.curve import Gate, new_context
 from linescan.publishing.endpoint import HANDSHAKE_MS, bind, rebind
@@ -17,10 +18,6 @@ from linescan.publishing.subscriptions import Subscriptions
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_MS: Final = 1000
-GONE_MS: Final = 30_000
-"""A peer that was silent for so long is gone. Subscribers that are merely slow do send signs of
-life, and say themselves after how much silence they are to be given up (``HEARTBEAT_TTL``)."""
 MAX_SUBSCRIPTION_BYTES: Final = 64 << 10
 """Nothing but subscriptions come in: whoever sends a longer frame is cut off."""
 REBIND_S: Final = 5.0
@@ -136,8 +133,7 @@ class Outlet:
             zmq.IPV6: 1,
             zmq.MAXMSGSIZE: MAX_SUBSCRIPTION_BYTES,
             zmq.HANDSHAKE_IVL: HANDSHAKE_MS,
-            zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
-            zmq.HEARTBEAT_TIMEOUT: GONE_MS,
+            **KEEPALIVE,
         }
         for option, value in options.items():
             sock.setsockopt(option, value)

@@ -10,11 +10,10 @@ import zmq
 
 from linescan.protocol import Buffer
 from linescan.protocol.control import MAX_REQUEST_BYTES
+from linescan.protocol.keepalive import KEEPALIVE
 from linescan.publishing.budget import Holdings
 from linescan.publishing.endpoint import HANDSHAKE_MS, bind
 
-HEARTBEAT_MS: Final = 1000
-GONE_MS: Final = 30_000
 QUEUE: Final = 128
 """Requests, and replies, that wait for each peer, at most."""
 CUT_BYTES: Final = 16 * MAX_REQUEST_BYTES
@@ -66,8 +65,7 @@ class Router:
             zmq.LINGER: 0,
             zmq.IPV6: 1,
             zmq.HANDSHAKE_IVL: HANDSHAKE_MS,
-            zmq.HEARTBEAT_IVL: HEARTBEAT_MS,
-            zmq.HEARTBEAT_TIMEOUT: GONE_MS,
+            **KEEPALIVE,
         }
         for option, value in options.items():
             self.socket.setsockopt(option, value)

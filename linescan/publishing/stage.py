@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,7 @@ from linescan.protocol import (
     Kind,
     Stamp,
     encode,
+    encode_completed,
     encode_end,
     encode_loss,
     encode_start,
@@ -32,7 +33,7 @@ from linescan.publishing.fates import Fates
 from linescan.publishing.outgoing import Outgoing
 from linescan.publishing.publisher import MESSAGE_BYTES, SOFTWARE, SYNC_S, Publisher
 from linescan.publishing.store import Journal
-from linescan.records import Cause, Inspection, Loss
+from linescan.records import Cause, Completed, Inspection, Loss, remains
 from linescan.stages import FoldStage
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Numbers:
 
 
 class Publish(FoldStage[Inspection, Inspection, Numbers]):
-    """Publishes inspections, losses, the start and the end.
+    """Publishes inspections, losses, objects that complete without a frame, the start and the end.
 
     A line counts as published once the socket took the message that holds it. Derived kinds are
     made only while somebody subscribes to them.
@@ -111,6 +112,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
         self._numbers = Numbers()
         self._encoding, self._sending = Latency(), Latency()
         self._not_derived: Counter[Kind] = Counter()
+        self._left: deque[Completed] = deque()
 
     def setup(self) -> None:
         """Bind, wait for subscribers where the configuration asks for it, publish ``start``.
@@ -146,6 +148,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             ProtocolError: the inspection cannot be written down.
             PublishError: the publisher has failed.
         """
+        self._send_left()
         began = time.perf_counter_ns()
         stamp = self._stamp(self._numbers.inspection)
         messages = self._encode(item, stamp)
@@ -155,7 +158,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
                 messages=messages,
                 stamp=stamp,
                 on_sent=partial(self._fates.delivered, item),
-                on_failed=partial(self._fates.failed, item),
+                on_failed=partial(self._not_sent, item),
                 sending=self._sending,
             )
         )
@@ -173,6 +176,16 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             self._send_event(partial(encode_loss, loss))
         return (loss,)
 
+    def hand_on(self, completed: Completed) -> Iterable[Completed]:
+        """Report the objects by an event, and pass them on.
+
+        Raises:
+            ProtocolError: they cannot be written down.
+            PublishError: the publisher has failed.
+        """
+        self._send_event(partial(encode_completed, completed))
+        return (completed,)
+
     def finish(self) -> Iterable[Inspection | Loss]:
         """Publish ``end`` with the final account, after everything else was sent.
 
@@ -180,6 +193,7 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
             PublishError: the publisher has failed.
         """
         self.publisher.flush(FLUSH_S)
+        self._send_left()
         sent = self._numbers.inspection
         self._send_event(
             partial(
@@ -219,6 +233,19 @@ class Publish(FoldStage[Inspection, Inspection, Numbers]):
     def restore(self, state: Numbers) -> None:
         """Go on with the sequence numbers of a snapshot."""
         self._numbers = state
+
+    def _not_sent(self, item: Inspection) -> None:
+        """Note, in the publisher's thread, that an inspection had no room: its lines are lost.
+
+        Objects that it completed follow by an event.
+        """
+        self._fates.failed(item)
+        if (rest := remains(item)) is not None:
+            self._left.append(rest)
+
+    def _send_left(self) -> None:
+        while self._left:
+            self._send_event(partial(encode_completed, self._left.popleft()))
 
     def _encode(self, item: Inspection, stamp: Stamp) -> list[list[Buffer]]:
         """The inspection's message, and one of each derived kind that somebody subscribes to."""

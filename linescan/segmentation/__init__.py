@@ -5,7 +5,7 @@ says from the distribution of the rest where an object begins, ``objects`` label
 See docs/explanation/segmentation.md.
 """
 
-from linescan.segmentation.segment import segment_depth
+from linescan.segmentation.segment import Segmenter, segment_depth
 from linescan.segmentation.stage import Segment
 
-__all__ = ["Segment", "segment_depth"]
+__all__ = ["Segment", "Segmenter", "segment_depth"]

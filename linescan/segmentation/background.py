@@ -55,6 +55,11 @@ class Sample:
     shape: tuple[int, int]
     resolution: float
 
+    def row_place(self) -> Floats:
+        """Where the sampled rows lie in the map: -0.5 to 0.5, (rows,)."""
+        height = self.shape[0]
+        return (self.rows - (height - 1) / 2) / max(height, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Background:
@@ -100,21 +105,32 @@ def fit_background(sample: Sample, kind: Kind) -> tuple[Background, Floats]:
     Returns:
         The background over the whole map, and the sample's known values above it, (n,) float64.
     """
-    height, width = sample.shape
-    row_place = (sample.rows - (height - 1) / 2) / max(height, 1)
+    width = sample.shape[1]
+    row_place = sample.row_place()
     column_place = (sample.columns - (width - 1) / 2) / max(width, 1)
     slope, profile = 0.0, np.zeros(sample.columns.size)
     if kind == "plane":
         slope, profile = _fit_plane(sample, row_place, column_place)
     elif kind in {"columns", "both"}:
-        slope, profile = _fit_columns(sample, row_place, tilt=kind == "both")
+        slope, profile = fit_columns(sample, row_place, tilt=kind == "both")
     rest = sample.values - slope * row_place[:, None] - profile
     rest = finite(rest)
     centre = median(rest)
+    return surface(sample, slope, profile + centre), rest - centre
+
+
+def surface(sample: Sample, slope: float, profile: Floats) -> Background:
+    """The background over the whole map that has a slope along the web and a profile across it.
+
+    Args:
+        sample: of the map.
+        slope: per unit of ``Sample.row_place``.
+        profile: one value for each of the sample's columns.
+    """
+    height, width = sample.shape
     every_row = (np.arange(height) - (height - 1) / 2) / max(height, 1)
-    every_column = _extend(profile + centre, sample.column_step, width)
-    surface = Background((slope * every_row).astype(np.float32), every_column.astype(np.float32))
-    return surface, rest - centre
+    every_column = extend(profile, sample.column_step, width)
+    return Background((slope * every_row).astype(np.float32), every_column.astype(np.float32))
 
 
 def _fit_plane(sample: Sample, row_place: Floats, column_place: Floats) -> tuple[float, Floats]:
@@ -123,10 +139,10 @@ def _fit_plane(sample: Sample, row_place: Floats, column_place: Floats) -> tuple
     along = median_slope(values, row_place, 0)
     across = median_slope(values, column_place, 1)
     rest = values - along * row_place[:, None] - across * column_place
-    offset, _ = _spread(rest)
+    offset, _ = spread(rest)
     for _ in range(REFINEMENTS):
         rest = values - along * row_place[:, None] - across * column_place - offset
-        _, sigma = _spread(rest)
+        _, sigma = spread(rest)
         if sigma <= sample.resolution:
             break
         weights = tukey_weights(rest, sigma)
@@ -153,7 +169,7 @@ def _weighted_plane(rest: Floats, weights: Floats, rows: Floats, columns: Floats
     return solved
 
 
-def _fit_columns(sample: Sample, row_place: Floats, *, tilt: bool) -> tuple[float, Floats]:
+def fit_columns(sample: Sample, row_place: Floats, *, tilt: bool) -> tuple[float, Floats]:
     """Profile of columns, and with ``tilt`` the slope along the web.
 
     First from all pixels, then twice from those that the last round took for background.
@@ -165,22 +181,26 @@ def _fit_columns(sample: Sample, row_place: Floats, *, tilt: bool) -> tuple[floa
     for refinement in range(REFINEMENTS):
         level = background - slope * row_place[:, None]
         medians, counts = column_medians(level)
-        noise = max(_spread(level - medians)[1], resolution)
+        noise = max(spread(level - medians)[1], resolution)
         share = counts / max(int(counts.max()), 1)
         trust = np.where(share >= MIN_SHARE, share, 0.0)
         profile = smooth_profile(medians, trust, noise)
         if refinement == REFINEMENTS - 1:
             break
         rest = values - slope * row_place[:, None] - profile
-        centre, sigma = _spread(rest)
+        centre, sigma = spread(rest)
         sigma = max(sigma, resolution)
         background = np.where(np.abs(rest - centre) <= OBJECT_SIGMAS * sigma, values, np.nan)
         if tilt:
-            slope += _weighted_slope(rest - centre, sigma, row_place)
+            slope += weighted_slope(rest - centre, sigma, row_place)
     return slope, profile
 
 
-def _weighted_slope(rest: Floats, sigma: float, row_place: Floats) -> float:
+def weighted_slope(rest: Floats, sigma: float, row_place: Floats) -> float:
+    """Slope along the web of what lies near 0, (rows, columns), by Tukey's weights.
+
+    ``row_place`` are the rows' positions; the slope is per unit of these.
+    """
     weights = tukey_weights(rest, sigma)
     by_row = weights.sum(axis=1)
     total = float(by_row.sum())
@@ -193,12 +213,12 @@ def _weighted_slope(rest: Floats, sigma: float, row_place: Floats) -> float:
     return float(place @ sums) / spread
 
 
-def _spread(values: Floats) -> tuple[float, float]:
+def spread(values: Floats) -> tuple[float, float]:
     """Median and robust standard deviation of what is known of a sample, nearly."""
     return median_sigma(thin(finite(values), values.shape[1]))
 
 
-def _extend(profile: Floats, step: int, width: int) -> Floats:
+def extend(profile: Floats, step: int, width: int) -> Floats:
     """From every ``step``-th of ``width`` columns to all, by a cubic spline: a parabola stays one.
 
     Not as a matrix product, whose threads may change the last bit.

@@ -1,12 +1,11 @@
-"""A training loop that can be stopped at any time and goes on where it was."""
+"""Training on the simulated web: the plan and the loop that carries it out."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from linescan.simulation import VALIDATION_SEEDS
 from linescan.training.data import TrainingBatches, prepare_worker, simulated_frame
 from linescan.training.losses import height_loss
 from linescan.training.model import build_model, predict_height, save_model
+from linescan.training.resumable import ResumableLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +61,8 @@ class TrainingPlan:
         return {k: v for k, v in asdict(self).items() if k not in apart}
 
 
-@dataclass(slots=True)
-class Progress:
-    """Where a run stands.
-
-    Attributes:
-        step: optimiser steps done.
-        loss: training loss, a running mean.
-        validations: (step, mean RMSE over sigma after alignment) so far.
-        seconds: time spent, over all resumptions.
-    """
-
-    step: int = 0
-    loss: float = float("nan")
-    validations: list[tuple[int, float]] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def note_loss(self, loss: float) -> None:
-        """Take one step's loss into the running mean."""
-        self.loss = loss if self.step == 0 else 0.98 * self.loss + 0.02 * loss
-
-
-class Trainer:
-    """One run: model, optimiser, schedule and checkpoint in a folder."""
+class Trainer(ResumableLoop):
+    """One run: a surface model, trained on frames of the simulated web."""
 
     def __init__(self, plan: TrainingPlan, out: Path) -> None:
         """Build the model, or take up the checkpoint in ``out`` if there is one.
@@ -91,54 +70,17 @@ class Trainer:
         Raises:
             ValueError: if the checkpoint in ``out`` was made under another plan.
         """
-        self.plan, self.out, self.progress = plan, out, Progress()
+        self.plan = plan
         torch.manual_seed(plan.seed)
-        self.model = build_model(plan.encoder, plan.layers)
+        model: Any = build_model(plan.encoder, plan.layers)
         # Channels last: a third faster in bfloat16 on a CPU.
-        self.model.to(memory_format=torch.channels_last)
-        self.optimiser = self._make_optimiser()
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser,
-            max_lr=[plan.encoder_rate, plan.head_rate],
-            total_steps=max(plan.steps, 2),
-            pct_start=0.08,
-        )
-        if self.checkpoint.is_file():
-            self._resume()
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file from which a run goes on."""
-        return self.out / "checkpoint.pt"
-
-    def run(
-        self,
-        report: Callable[[Progress], None] = lambda _: None,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> Progress:
-        """Train until the last step, or until ``stopped()``; a checkpoint is left either way.
-
-        Args:
-            report: called after each step.
-            stopped: asked after each step.
-        """
-        plan = self.plan
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.model.train()
-        for images, heights in self._batches():
-            started = time.monotonic()
-            self.progress.note_loss(self._step(images, heights))
-            self.progress.step += 1
-            if self._due(plan.validate_every):
-                self.progress.validations.append((self.progress.step, self.validate()))
-            self.progress.seconds += time.monotonic() - started
-            if self._due(plan.checkpoint_every):
-                self.save_checkpoint()
-            report(self.progress)
-            if stopped():
-                break
-        self.save_checkpoint()
-        return self.progress
+        model.to(memory_format=torch.channels_last)
+        head = [*model.neck.parameters(), *model.head.parameters()]
+        groups = [
+            {"params": list(model.backbone.parameters()), "lr": plan.encoder_rate},
+            {"params": head, "lr": plan.head_rate},
+        ]
+        super().__init__(plan, out, model, groups)
 
     def validate(self) -> float:
         """Return the mean aligned RMSE over sigma on frames of ``VALIDATION_SEEDS``."""
@@ -152,19 +94,6 @@ class Trainer:
             ratios.append(rmse_over_sigma(predicted[0].numpy(), frame.height))
         self.model.train()
         return float(np.mean(ratios))
-
-    def save_checkpoint(self) -> None:
-        """Write the checkpoint; the old one stays whole until the new one is."""
-        state = {
-            "plan": self.plan.identity(),
-            "progress": asdict(self.progress),
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
 
     def save_final(self, folder: Path, command: str) -> None:
         """Write the trained model as a Hugging Face checkpoint with ``linescan.json``."""
@@ -198,36 +127,9 @@ class Trainer:
                 )
             )
 
-    def _due(self, every: int) -> bool:
-        return self.progress.step % every == 0 or self.progress.step == self.plan.steps
-
-    def _make_optimiser(self) -> torch.optim.Optimizer:
-        encoder = list(self.model.backbone.parameters())
-        head = [*self.model.neck.parameters(), *self.model.head.parameters()]
-        return torch.optim.AdamW([{"params": encoder}, {"params": head}], weight_decay=0.01)
-
-    def _step(self, images: torch.Tensor, heights: torch.Tensor) -> float:
-        loss = height_loss(predict_height(self.model, images, bfloat16=self.plan.bfloat16), heights)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        self.schedule.step()
-        return loss.item()
-
-    def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
-        if state["plan"] != self.plan.identity():
-            changed = {k for k, v in self.plan.identity().items() if state["plan"].get(k) != v}
-            raise ValueError(
-                f"{self.checkpoint} was made under another plan (differs in "
-                f"{', '.join(sorted(changed))}): give the same options, or another --out"
-            )
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.progress = Progress(**state["progress"])
-        self.progress.validations = [(int(s), float(v)) for s, v in self.progress.validations]
+    def _loss(self, *batch: torch.Tensor) -> torch.Tensor:
+        images, heights = batch
+        return height_loss(predict_height(self.model, images, bfloat16=self.plan.bfloat16), heights)
 
 
 @contextmanager

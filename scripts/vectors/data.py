@@ -14,6 +14,7 @@ from linescan.protocol import (
     Kind,
     Stamp,
     encode,
+    encode_completed,
     encode_end,
     encode_loss,
     encode_start,
@@ -22,6 +23,7 @@ from linescan.protocol import (
 from linescan.protocol.fields import dump_json
 from linescan.records import (
     Cause,
+    Completed,
     Convention,
     DepthMap,
     Frame,
@@ -33,6 +35,7 @@ from linescan.records import (
     WebMap,
     WebObject,
 )
+from linescan.whole import Cut, WholeObject
 from scripts.vectors.vector import CAMERA, EPOCH, NOW, Array, Vector
 
 FIRST, ROWS, WIDTH = 4096, 24, 16
@@ -84,10 +87,31 @@ def segmentation() -> Segmentation:
     labels = np.zeros(SHAPE, np.uint16)
     labels[2:4, 1:3], labels[5, 6:] = 1, 2
     found = (
-        WebObject(1, FIRST + 8, 8, 2, 4, 32.0, 0.5, 0.75, False, False, 0.16),
-        WebObject(2, FIRST + 20, 4, 12, 4, 16.0, -0.25, float("nan"), False, True, 0.08),
+        WebObject(1, FIRST + 8, 8, 2, 4, 32.0, 0.5, 0.75, False, False, 0.16, 7),
+        WebObject(2, FIRST + 20, 4, 12, 4, 16.0, -0.25, float("nan"), False, True, 0.08, 8),
     )
-    return Segmentation(labels, {"upper": 0.41, "lower": -0.5}, found)
+    return Segmentation(labels, {"upper": 0.41, "lower": -0.5}, found, (whole(),))
+
+
+def whole(cut: Cut = Cut.NONE) -> WholeObject:
+    """An object of which two parts turned out to be one."""
+    return WholeObject(
+        track=3,
+        first_line=FIRST - 12,
+        line_count=28,
+        first_column=2,
+        column_count=4,
+        area_px=96.0,
+        mean_height=0.5,
+        max_height=0.75,
+        volume_px=48.0,
+        elongation=7.0,
+        extent=0.875,
+        cut=cut,
+        merged=(5, 7),
+        area_mm2=0.48,
+        volume_mm3=0.00024,
+    )
 
 
 def inspection() -> Inspection:
@@ -147,6 +171,22 @@ def _inspections() -> Iterator[Vector]:
         yield _made(name, about, case, Kind.INSPECTION, arrays_of(case), seq)
     newer = encode(item, Kind.INSPECTION, stamp(len(cases))) or []
     yield _newer(newer, arrays_of(item))
+    yield _older(encode(item, Kind.INSPECTION, stamp(len(cases) + 1)) or [], arrays_of(item))
+
+
+def _older(frames: Sequence[Buffer], arrays: Mapping[str, Array]) -> Vector:
+    """The same as linescan 1.0 sent it."""
+    header = json.loads(bytes(frames[1]))
+    del header["completed"]
+    for found in header["objects"]:
+        del found["track"]
+    return Vector(
+        "inspection-older",
+        "data",
+        "from a publisher that follows no objects: no track, no completed",
+        [frames[0], dump_json(header), *frames[2:]],
+        arrays=arrays,
+    )
 
 
 def _newer(frames: Sequence[Buffer], arrays: Mapping[str, Array]) -> Vector:
@@ -208,6 +248,8 @@ def _events() -> Iterator[Vector]:
     }  # fmt: skip
     end = encode_end(stamp(2), totals=totals, last_seq=6, reason="finished")
     yield Vector("end", "data", "a run has ended, the account balances", end)
+    last = encode_completed(Completed((whole(Cut.START | Cut.END),), "um"), stamp(4))
+    yield Vector("completed", "data", "the run ended in the middle of an object", last)
     header = json.loads(bytes(end[1])) | {"type": "newer", "seq": 3}
     yield Vector(
         "event-newer", "data", "an event of a type that is not known", [end[0], dump_json(header)]

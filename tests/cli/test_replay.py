@@ -48,8 +48,15 @@ def test_a_recording_becomes_depth_masks_and_objects_for_a_subscriber(
         "balanced": True,
     }
     headers = [json.loads(line) for line in received.out.splitlines()]
-    assert [h["type"] for h in headers] == ["start", *["inspection"] * 5, "end"]
-    assert sum(len(h["objects"]) for h in headers[1:-1]) > 0
+    frames = [h for h in headers if h["type"] == "inspection"]
+    events = [h["type"] for h in headers if h["type"] != "inspection"]
+    assert len(frames) == 5
+    assert events in (["start", "end"], ["start", "completed", "end"])
+    assert sum(len(h["objects"]) for h in frames) > 0
+    complete = [o["track"] for h in headers for o in h.get("completed", [])]
+    assert 0 < len(complete) == len(set(complete))
+    assert json.loads(summary.read_text())["completed"] == len(complete)
+    assert f"{len(complete)} complete on the web" in ended.err
     kinds = {path.name.rsplit("_", 1)[1] for path in pictures.iterdir()}
     assert kinds == {"depth.png", "depth.json", "heatmap.png", "mask.png", "overlay.png"}
     assert len(list(pictures.iterdir())) == 25

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.make_reference import cli_page, configuration_page, pages
-from tests.docs.pages import name
+from tests.docs.pages import ROOT, name
 from tests.docs.test_mentions import COMMANDS, schema_keys
 
 
@@ -38,3 +38,14 @@ def test_every_command_and_option_is_on_the_page() -> None:
         for parameter in found.params:
             if parameter.param_type_name == "option":
                 assert f"`{parameter.opts[0]}`" in part, f"{command} {parameter.opts[0]}"
+
+
+def test_every_figure_of_an_evaluation_is_on_its_page() -> None:
+    from linescan.evaluation.judging.catalogue import FIGURES
+
+    page = (ROOT / "docs" / "reference" / "evaluation.md").read_text(encoding="utf-8")
+    table = page.partition("\n## Figures\n")[2].partition("\n## ")[0]
+    rows = [row.split("|") for row in table.splitlines() if row.startswith("| `")]
+    good = {name.strip("` "): value.strip() for _, name, _, value, *_ in rows}
+    shown = {"info": "", "low": "low", "high": "high", "one": "one"}
+    assert good == {figure.key: shown[figure.good] for figure in FIGURES}

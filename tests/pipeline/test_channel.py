@@ -1,14 +1,17 @@
 """Channels keep order, their limit and every loss."""
 
 import threading
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linescan.intervals import IntervalSet
 from linescan.pipeline.channel import MAX_LOSSES, Channel, ChannelClosed
-from linescan.records import Cause, Interval, Loss
+from linescan.records import Cause, Completed, Inspection, Interval, Loss
+from linescan.whole import WholeObject
+from tests.protocol.samples import inspection
 
 
 class Piece:
@@ -86,6 +89,51 @@ def test_neighbouring_losses_merge_so_that_memory_stays_flat() -> None:
     entries = drain(channel)
     assert entries[0] == Loss(0, 10 * MAX_LOSSES - 1, Cause.QUEUE_OVERFLOW)
     assert len(entries) == 2
+
+
+BARE = inspection(0, rows=8, width=8, size=(1, 1), objects=0)
+
+
+def inspected(first: int, tracks: list[int]) -> Inspection:
+    assert BARE.segmentation is not None
+    completed = tuple(whole(track) for track in tracks)
+    return replace(
+        BARE,
+        frame=replace(BARE.frame, first_line=first),
+        segmentation=replace(BARE.segmentation, completed=completed),
+    )
+
+
+def whole(track: int) -> WholeObject:
+    return WholeObject(track, 0, 1, 0, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 3))
+def test_completed_objects_of_dropped_frames_are_kept_in_order(
+    story: list[int], capacity: int
+) -> None:
+    channel, track = Channel[Inspection](capacity, "drop_oldest"), 0
+    for k, count in enumerate(story):
+        channel.put(inspected(8 * k, list(range(track, track + count))))
+        track += count
+    got: list[int] = []
+    for entry in drain(channel):  # type: ignore[arg-type]
+        if isinstance(entry, Inspection):
+            assert entry.segmentation is not None
+            got += [o.track for o in entry.segmentation.completed]
+        elif isinstance(entry, Completed):
+            got += [o.track for o in entry.objects]
+    assert got == list(range(track))
+
+
+def test_completed_objects_of_dropped_frames_are_bounded_like_losses() -> None:
+    channel = Channel[Inspection](1, "drop_oldest")
+    for k in range(2 * MAX_LOSSES):
+        channel.put(inspected(8 * k, [k]))
+    entries = drain(channel)  # type: ignore[arg-type]
+    assert entries[0] == Loss(0, 8 * (2 * MAX_LOSSES - 1), Cause.QUEUE_OVERFLOW)
+    assert len(entries) == 4  # twice as many objects as are put together, and the last frame
 
 
 def test_losses_that_cannot_merge_are_bounded() -> None:

@@ -266,7 +266,7 @@ def test_frames_that_a_resizing_model_does_not_take_are_refused_at_once(
     monkeypatch.setattr(depth_package, "read_card", lambda _: card)
     source = ImagesSource(path=Path("web.png"))
     info = SourceInfo("test", 640)
-    assert len(processing_stages(settings(source, ["frame.lines=512"]), info)) == 3
+    assert len(processing_stages(settings(source, ["frame.lines=512"]), info)) == 4
     with pytest.raises(ConfigError, match=r"short frames do not fit .* 512x640"):
         processing_stages(settings(source, ["frame.lines=512", "frame.last=short"]), info)
     with pytest.raises(ModelError, match=r"takes frames of 512x640 .* got 256x640"):

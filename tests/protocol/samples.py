@@ -21,6 +21,7 @@ from linescan.records import (
     WebMap,
     WebObject,
 )
+from linescan.whole import Cut, WholeObject
 
 STAMP = Stamp("web-1", "0b0e5d9e-6c5c-4b0e-9a53-8a34a1f0c001", 7, 1_790_000_000_123_456_789)
 
@@ -86,6 +87,28 @@ def web_objects(draw: st.DrawFn) -> WebObject:
         touches_start=draw(st.booleans()),
         touches_end=draw(st.booleans()),
         area_mm2=draw(st.none() | finite),
+        track=draw(lines),
+    )
+
+
+@st.composite
+def whole_objects(draw: st.DrawFn) -> WholeObject:
+    return WholeObject(
+        track=draw(lines),
+        first_line=draw(lines),
+        line_count=draw(lines),
+        first_column=draw(st.integers(0, 16384)),
+        column_count=draw(st.integers(0, 16384)),
+        area_px=draw(finite),
+        mean_height=draw(finite),
+        max_height=draw(finite),
+        volume_px=draw(finite),
+        elongation=draw(finite),
+        extent=draw(finite),
+        cut=Cut(draw(st.integers(0, sum(flag.value for flag in Cut)))),
+        merged=tuple(draw(st.lists(lines, max_size=3))),
+        area_mm2=draw(st.none() | finite),
+        volume_mm3=draw(st.none() | finite),
     )
 
 
@@ -121,6 +144,7 @@ def inspections(draw: st.DrawFn) -> Inspection:
             labels=draw(hnp.arrays(np.uint16, (h, w))),
             thresholds=draw(st.dictionaries(names, finite | st.just(math.nan), max_size=3)),
             objects=tuple(draw(st.lists(web_objects(), max_size=3))),
+            completed=tuple(draw(st.lists(whole_objects(), max_size=3))),
         )
     model = draw(st.none() | st.builds(ModelTag, names, names, names))
     return Inspection(frame, depth, model, segmentation, draw(st.none() | names))

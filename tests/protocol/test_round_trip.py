@@ -16,6 +16,7 @@ from linescan.errors import ProtocolError
 from linescan.ledger import Ledger
 from linescan.protocol import (
     DERIVED,
+    CompletedEvent,
     DepthMessage,
     EndEvent,
     FrameMessage,
@@ -31,14 +32,33 @@ from linescan.protocol import (
     decode,
     decode_welcome,
     encode,
+    encode_completed,
     encode_end,
     encode_loss,
     encode_start,
     encode_welcome,
     topic,
 )
-from linescan.records import Cause, DepthMap, Inspection, Interval, Loss, WebMap, WebObject
-from tests.protocol.samples import STAMP, as_received, header_of, inspection, inspections, times
+from linescan.records import (
+    Cause,
+    Completed,
+    DepthMap,
+    Inspection,
+    Interval,
+    Loss,
+    WebMap,
+    WebObject,
+)
+from linescan.whole import WholeObject
+from tests.protocol.samples import (
+    STAMP,
+    as_received,
+    header_of,
+    inspection,
+    inspections,
+    times,
+    whole_objects,
+)
 
 
 def sent(item: Inspection, kind: Kind, stamp: Stamp = STAMP) -> FrameMessage | None:
@@ -121,8 +141,17 @@ def test_inspection(kind: Kind, item: Inspection, seq: int, now: int) -> None:
     np.testing.assert_array_equal(message.labels, item.segmentation.labels)
     np.testing.assert_array_equal(message.mask, np.where(item.segmentation.labels, 255, 0))
     same_objects(message.objects, item.segmentation.objects)
+    assert message.completed == item.segmentation.completed
     assert message.segmentation is not None
     np.testing.assert_equal(message.segmentation.thresholds, item.segmentation.thresholds)
+
+
+@given(st.lists(whole_objects(), max_size=3), st.sampled_from(["um", "mm", "relative"]))
+def test_completed(objects: list[WholeObject], unit: str) -> None:
+    message = decode(as_received(encode_completed(Completed(objects, unit), STAMP)))
+    assert isinstance(message, CompletedEvent)
+    assert (list(message.completed), message.unit) == (objects, unit)
+    assert message.kind is Kind.EVENT
 
 
 @settings(deadline=None)
@@ -153,6 +182,7 @@ def test_derived_kinds(item: Inspection) -> None:
     np.testing.assert_array_equal(mask.mask, np.where(item.segmentation.labels, 255, 0))
     assert isinstance(objects, ObjectsMessage)
     same_objects(objects.objects, item.segmentation.objects)
+    assert objects.completed == item.segmentation.completed
     np.testing.assert_equal(objects.thresholds, item.segmentation.thresholds)
 
 

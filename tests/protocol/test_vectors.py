@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from linescan.client.replies import decode_positions, decode_reply, decode_runs, decode_status
 from linescan.protocol import (
     WELCOME,
+    CompletedEvent,
     DepthMessage,
     EventMessage,
     FrameMessage,
@@ -28,6 +29,7 @@ from linescan.protocol import (
 from linescan.protocol.schema import schema
 from linescan.publishing.requests import Caller, check, parse, split
 from linescan.records import WebObject
+from linescan.whole import WholeObject
 from scripts.make_protocol_vectors import vectors
 from tests.protocol.vectors import DATA, FOLDER, VECTORS, Loaded, load
 
@@ -90,6 +92,9 @@ def test_messages_decode_to_the_truth(vector: Loaded) -> None:
         assert isinstance(message, EventMessage)
         known = truth["type"] if truth["type"] != "newer" else None
         assert message.type == known
+    if isinstance(message, CompletedEvent):
+        assert message.unit == truth["unit"]
+        assert [plain(found) for found in message.completed] == truth["completed"]
 
 
 def check_frame(message: FrameMessage, truth: dict[str, Any]) -> None:
@@ -98,13 +103,16 @@ def check_frame(message: FrameMessage, truth: dict[str, Any]) -> None:
     assert {name: str(ns) for name, ns in message.stamps.items()} == truth["stamps"]
     if isinstance(message, InspectionMessage | ObjectsMessage):
         assert [plain(found) for found in message.objects] == [
-            {key: value for key, value in found.items() if key != "newer"}
+            {"track": 0} | {key: value for key, value in found.items() if key != "newer"}
             for found in truth["objects"]
         ]
+        assert [plain(found) for found in message.completed] == truth.get("completed", [])
 
 
-def plain(found: WebObject) -> dict[str, Any]:
-    values = {name: getattr(found, name) for name in WebObject.__slots__}
+def plain(found: WebObject | WholeObject) -> dict[str, Any]:
+    values = {name: getattr(found, name) for name in type(found).__slots__}
+    if isinstance(found, WholeObject):
+        values |= {"cut": found.cut.names(), "merged": list(found.merged)}
     return {
         key: None if isinstance(value, float) and math.isnan(value) else value
         for key, value in values.items()

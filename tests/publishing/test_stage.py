@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -19,6 +20,7 @@ from linescan.errors import LinescanError, ProtocolError, PublishError
 from linescan.ledger import Ledger
 from linescan.protocol import (
     DERIVED,
+    CompletedEvent,
     EndEvent,
     InspectionMessage,
     Kind,
@@ -27,7 +29,8 @@ from linescan.protocol import (
     StartEvent,
 )
 from linescan.publishing import Deliver, Numbers, Outgoing, Publish
-from linescan.records import Cause, Inspection, Interval, Loss
+from linescan.records import Cause, Completed, Inspection, Interval, Loss
+from linescan.whole import WholeObject
 from tests.protocol.samples import inspection
 from tests.publishing.runs import Items, Run, bare, runs
 from tests.waiting import PATIENCE_S
@@ -184,6 +187,69 @@ def test_derived_kinds_are_made_while_somebody_subscribes(
 
 
 WITHOUT_DEPTH = {"inspection", "inspection.blosc", "image"}
+
+
+def completes(first: int, track: int) -> Inspection:
+    item = inspection(first)
+    assert item.segmentation is not None
+    found = WholeObject(track, first, 1, 0, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    return dataclasses.replace(
+        item, segmentation=dataclasses.replace(item.segmentation, completed=(found,))
+    )
+
+
+def tracks(messages: Iterable[Message]) -> list[int]:
+    """Of what is complete, in the order of arrival."""
+    return [
+        found.track
+        for message in messages
+        if isinstance(message, InspectionMessage | CompletedEvent)
+        for found in message.completed
+    ]
+
+
+def test_objects_that_complete_without_a_frame_come_before_the_end(stage: Publish) -> None:
+    last = completes(64, 2).segmentation
+    assert last is not None
+    with Subscriber(
+        stage.publisher.endpoint, ["inspection", "event"], camera="web-1", timeout_s=10
+    ) as results:
+        stage.publisher.wait_for_subscribers(1, 10)
+        list(stage.process(completes(0, 1)))
+        left = Completed(last.completed, "relative")
+        assert list(stage.hand_on(left)) == [left]
+        list(stage.finish())
+        messages = list(results)
+    assert tracks(messages) == [1, 2]
+    event = messages[-2]
+    assert isinstance(event, CompletedEvent)
+    assert (event.unit, event.seq, event.kind) == ("relative", 1, Kind.EVENT)
+    assert isinstance(messages[-1], EndEvent)
+
+
+def test_objects_of_an_inspection_that_has_no_room_follow_by_an_event(ledger: Ledger) -> None:
+    """Its lines are lost; what it completed, which no other message will say again, is not."""
+    large = completes(0, 1)
+    assert large.depth is not None
+    assert large.segmentation is not None
+    size = (1500, 1000)  # 9 MB with labels, and memory for 8
+    large = dataclasses.replace(
+        large,
+        depth=dataclasses.replace(
+            large.depth, values=np.zeros(size, np.float32), valid=np.ones(size[0], np.bool_)
+        ),
+        segmentation=dataclasses.replace(large.segmentation, labels=np.zeros(size, np.uint16)),
+    )
+    section = PublishSection(data="tcp://127.0.0.1:*", linger_s=1, memory_mb=8)
+    stage = Publish(section, "web-1", ledger, message_bytes=1 << 16)
+    stage.setup()
+    try:
+        ledger.capture(large.lines())
+        messages = received(stage, [large, completes(64, 2)])
+    finally:
+        stage.teardown()
+    assert sorted(tracks(messages)) == [1, 2]
+    assert [m.type for m in messages if isinstance(m, CompletedEvent)] == ["completed"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from linescan.config import SegmentationSection
 from linescan.records import BoolArray, FloatArray, LabelArray, WebMap, WebObject
-from linescan.segmentation.objects import find_objects, open_mask
+from linescan.segmentation.objects import find_objects
+from linescan.segmentation.regions import open_mask
 from linescan.segmentation.thresholds import Thresholds
 from tests.segmentation.frames import WEB
 

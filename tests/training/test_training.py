@@ -27,7 +27,7 @@ from linescan.training.data import (
     to_8_bit,
     training_frame,
 )
-from linescan.training.loop import Progress, Trainer, TrainingPlan
+from linescan.training.loop import Trainer, TrainingPlan
 from linescan.training.losses import absolute_loss, gradient_loss, height_loss
 from linescan.training.model import (
     HEIGHT_OFFSET,
@@ -37,6 +37,7 @@ from linescan.training.model import (
     parameter_count,
     predict_height,
 )
+from linescan.training.resumable import Progress
 
 
 @pytest.fixture(scope="module")
