@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.depth.conftest import handmade
+
+__all__ = ["handmade"]
