@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +14,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
+from transformers import DepthAnythingForDepthEstimation
 
 from linescan.evaluation.metrics import rmse_over_sigma
 from linescan.simulation import VALIDATION_SEEDS
-from linescan.training.data import TrainingBatches, prepare_worker, simulated_frame
+from linescan.training.data import (
+    HeightFrame,
+    TrainingBatches,
+    prepare_worker,
+    simulated_frame,
+)
+from linescan.training.from_onnx import model_from_onnx
 from linescan.training.losses import height_loss
-from linescan.training.model import build_model, predict_height, save_model
+from linescan.training.model import build_model, load_model, predict_height, save_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +34,11 @@ class TrainingPlan:
     """What a run does; a checkpoint may only be resumed under the plan that made it.
 
     Attributes:
-        encoder: folder of the pretrained DINOv2 checkpoint.
+        encoder: folder of the pretrained DINOv2 checkpoint; None with ``start``.
+        start: model to go on from instead: a name, an .onnx file or a checkpoint folder.
         steps: optimiser steps.
+        minutes: if given, the run ends after this time even if steps are left, and the learning
+            rate follows whichever is further: how fast a busy machine is need not be known.
         batch: frames in a step.
         size: of the model's input, pixels; a multiple of the encoder's patch.
         layers: encoder layers to keep.
@@ -41,8 +52,10 @@ class TrainingPlan:
         validation_frames: frames in a validation.
     """
 
-    encoder: Path
+    encoder: Path | None
+    start: str | None = None
     steps: int = 1500
+    minutes: float | None = None
     batch: int = 8
     size: int = 252
     layers: int = 6
@@ -57,7 +70,14 @@ class TrainingPlan:
 
     def identity(self) -> dict[str, Any]:
         """Return what must be equal for a checkpoint to fit this plan."""
-        apart = {"encoder", "workers", "checkpoint_every", "validate_every", "validation_frames"}
+        apart = {
+            "encoder",
+            "start",
+            "workers",
+            "checkpoint_every",
+            "validate_every",
+            "validation_frames",
+        }
         return {k: v for k, v in asdict(self).items() if k not in apart}
 
 
@@ -93,16 +113,11 @@ class Trainer:
         """
         self.plan, self.out, self.progress = plan, out, Progress()
         torch.manual_seed(plan.seed)
-        self.model = build_model(plan.encoder, plan.layers)
+        self.model = start_model(plan)
         # Channels last: a third faster in bfloat16 on a CPU.
         self.model.to(memory_format=torch.channels_last)
         self.optimiser = self._make_optimiser()
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser,
-            max_lr=[plan.encoder_rate, plan.head_rate],
-            total_steps=max(plan.steps, 2),
-            pct_start=0.08,
-        )
+        self._validation: list[HeightFrame] = []
         if self.checkpoint.is_file():
             self._resume()
 
@@ -110,6 +125,19 @@ class Trainer:
     def checkpoint(self) -> Path:
         """The file from which a run goes on."""
         return self.out / "checkpoint.pt"
+
+    @property
+    def done(self) -> float:
+        """How much of the plan is done, 0 to 1: of its steps or of its time."""
+        share = self.progress.step / self.plan.steps
+        if self.plan.minutes is not None:
+            share = max(share, self.progress.seconds / (60 * self.plan.minutes))
+        return min(share, 1.0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the plan is carried out."""
+        return self.done >= 1
 
     def run(
         self,
@@ -125,17 +153,19 @@ class Trainer:
         plan = self.plan
         self.out.mkdir(parents=True, exist_ok=True)
         self.model.train()
+        started = time.monotonic()
         for images, heights in self._batches():
-            started = time.monotonic()
             self.progress.note_loss(self._step(images, heights))
             self.progress.step += 1
             if self._due(plan.validate_every):
                 self.progress.validations.append((self.progress.step, self.validate()))
-            self.progress.seconds += time.monotonic() - started
+            now = time.monotonic()
+            self.progress.seconds += now - started
+            started = now
             if self._due(plan.checkpoint_every):
                 self.save_checkpoint()
             report(self.progress)
-            if stopped():
+            if self.finished or stopped():
                 break
         self.save_checkpoint()
         return self.progress
@@ -144,8 +174,7 @@ class Trainer:
         """Return the mean aligned RMSE over sigma on frames of ``VALIDATION_SEEDS``."""
         self.model.eval()
         ratios = []
-        for seed in VALIDATION_SEEDS[: self.plan.validation_frames]:
-            frame = simulated_frame(seed, self.plan.size)
+        for frame in self._validation_frames():
             with torch.no_grad():
                 image = torch.from_numpy(frame.image)[None, None]
                 predicted = predict_height(self.model, image, bfloat16=self.plan.bfloat16)
@@ -160,7 +189,6 @@ class Trainer:
             "progress": asdict(self.progress),
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
         }
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(state, partial)
@@ -198,8 +226,14 @@ class Trainer:
                 )
             )
 
+    def _validation_frames(self) -> list[HeightFrame]:
+        if not self._validation:
+            seeds = VALIDATION_SEEDS[: self.plan.validation_frames]
+            self._validation = [simulated_frame(seed, self.plan.size) for seed in seeds]
+        return self._validation
+
     def _due(self, every: int) -> bool:
-        return self.progress.step % every == 0 or self.progress.step == self.plan.steps
+        return self.progress.step % every == 0 or self.finished
 
     def _make_optimiser(self) -> torch.optim.Optimizer:
         encoder = list(self.model.backbone.parameters())
@@ -208,11 +242,13 @@ class Trainer:
 
     def _step(self, images: torch.Tensor, heights: torch.Tensor) -> float:
         loss = height_loss(predict_height(self.model, images, bfloat16=self.plan.bfloat16), heights)
+        peaks = (self.plan.encoder_rate, self.plan.head_rate)
+        for group, peak in zip(self.optimiser.param_groups, peaks, strict=True):
+            group["lr"] = peak * cycle(self.done)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
-        self.schedule.step()
         return loss.item()
 
     def _resume(self) -> None:
@@ -225,9 +261,41 @@ class Trainer:
             )
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
         self.progress = Progress(**state["progress"])
         self.progress.validations = [(int(s), float(v)) for s, v in self.progress.validations]
+
+
+WARM_UP = 0.05
+"""Share of a run in which the learning rate rises."""
+
+
+def cycle(done: float) -> float:
+    """Return the learning rate over its peak: a short rise, then half a cosine down to nothing.
+
+    One cycle, after L. Smith and N. Topin, "Super-convergence", 2018.
+    """
+    if done < WARM_UP:
+        return 0.04 + 0.96 * done / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+def start_model(plan: TrainingPlan) -> DepthAnythingForDepthEstimation:
+    """Return the model that a plan starts from.
+
+    Raises:
+        FileNotFoundError, ValueError: there is no such start, or it has other layers than planned.
+        ModelError: an exported start cannot be turned back.
+    """
+    if plan.start is None:
+        if plan.encoder is None:
+            raise ValueError("neither an encoder nor a model to start from")
+        return build_model(plan.encoder, plan.layers)
+    folder = Path(plan.start)
+    model = load_model(folder) if folder.is_dir() else model_from_onnx(plan.start).model
+    layers = model.config.backbone_config.num_hidden_layers
+    if layers != plan.layers:
+        raise ValueError(f"{plan.start} has {layers} encoder layers, wanted {plan.layers}")
+    return model
 
 
 @contextmanager
