@@ -10,6 +10,7 @@ from linescan.simulation.ranges import (
     VALIDATION_SEEDS,
     print_scene,
     sample_scene,
+    without_relief,
 )
 from linescan.simulation.scene import (
     PRESETS,
@@ -46,4 +47,5 @@ __all__ = [
     "preset",
     "print_scene",
     "sample_scene",
+    "without_relief",
 ]

@@ -117,10 +117,10 @@ def without_relief(scene: Scene) -> Scene:
 
 
 def print_scene(seed: int, width: int, ranges: Ranges = "wide") -> Scene:
-    """Return a scene of flat print only: dense, of the shapes that relief has."""
+    """Return a scene of flat print only: dense, of all the shapes that relief has."""
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, 0x9217))))
     scene = without_relief(sample_scene(seed, width, ranges))
-    mix = _mix(rng, _PRINT_KINDS, float(rng.uniform(5, 40)))
+    mix = _mix(rng, _RELIEF_KINDS, float(rng.uniform(5, 40)))
     return replace(scene, albedo=replace(scene.albedo, print_mix=mix))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from linescan.simulation.extras import CutOuts, Dust, Material, MaterialKind, Optics, Shade
-from linescan.simulation.scene import Albedo, Camera, Light, Scene
+from linescan.simulation.scene import Albedo, Camera, FeatureMix, Light, Scene
 
 _KINDS: tuple[MaterialKind, ...] = ("brushed", "rolled", "wood", "woven", "belt")
 
@@ -63,8 +63,14 @@ def _light(rng: np.random.Generator, light: Light) -> Light:
 
 
 def _albedo(rng: np.random.Generator, albedo: Albedo) -> Albedo:
-    contrast = float(rng.uniform(0.5, 0.85))
-    return replace(albedo, print_contrast=contrast) if rng.random() < 0.15 else albedo
+    contrast, soft = float(rng.uniform(0.5, 0.85)), rng.uniform(0.0, 4.0, 2)
+    stronger, softer = rng.random() < 0.15, rng.random() < 0.3
+    if stronger:
+        albedo = replace(albedo, print_contrast=contrast)
+    if softer and albedo.print_mix != FeatureMix():
+        mix = replace(albedo.print_mix, dent=float(soft[0]), bump=float(soft[1]))
+        albedo = replace(albedo, print_mix=mix)
+    return albedo
 
 
 def _camera(rng: np.random.Generator, camera: Camera) -> Camera:
