@@ -4,19 +4,16 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from linescan.errors import ModelError
-from linescan.training.loop import Progress, Trainer, TrainingPlan
+from linescan.training.console import run_with_bar
+from linescan.training.loop import Trainer, TrainingPlan
 
 HELP = """
 Train surface-tiny on the simulated web.
@@ -30,6 +27,9 @@ model pixels.
 With --minutes the run takes that long, however fast the machine is: the learning rate falls to
 nothing towards the end of the time.
 
+With --layers 12 the model is surface-small, Depth Anything V2's full Small size: more accurate and
+twice as slow, and too large for the package.
+
 A checkpoint is written every --checkpoint-every steps. Stop with Ctrl-C whenever you like, and give
 the same command again to go on: the result is the same as without the stop.
 
@@ -38,34 +38,6 @@ its output means. Judge it with scripts/evaluate_surface.py.
 
 Example: python scripts/train_surface.py --encoder weights/dinov2-small --out runs/surface-tiny
 """
-
-
-class StopOnSignal:
-    """Turns the first Ctrl-C (or SIGTERM) into a wish to stop after the step."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> StopOnSignal:
-        """Take over the signals."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Give the signals back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def __call__(self) -> bool:
-        """Return whether to stop."""
-        return self.wanted
-
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self.wanted:
-            raise KeyboardInterrupt
-        self.wanted = True
 
 
 def default_encoder() -> Path | None:
@@ -82,9 +54,13 @@ def command(plan: TrainingPlan) -> str:
         else f"--start {Path(plan.start or '').name}"
     )
     limit = "" if plan.minutes is None else f"--minutes {plan.minutes:g} "
+    if plan.teacher is not None:
+        limit += f"--teacher {plan.teacher.name} --teacher-weight {plan.teacher_weight:g} "
+    rates = f"--encoder-rate {plan.encoder_rate:g} --head-rate {plan.head_rate:g}"
     return (
         f"python scripts/train_surface.py {beginning} --steps {plan.steps} {limit}"
         f"--batch {plan.batch} --size {plan.size} --layers {plan.layers} --seed {plan.seed} "
+        f"{rates} "
         f"--{'' if plan.bfloat16 else 'no-'}bfloat16"
     )
 
@@ -92,24 +68,7 @@ def command(plan: TrainingPlan) -> str:
 def train(plan: TrainingPlan, out: Path, console: Console) -> bool:
     """Run the plan with a progress bar; return whether it reached its last step."""
     trainer = Trainer(plan, out)
-    if trainer.progress.step:
-        console.print(f"resuming at step {trainer.progress.step} from {trainer.checkpoint}")
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    note = TextColumn("{task.fields[note]}")
-    with StopOnSignal() as stop, Bar(*columns, note, console=console) as bar:
-        task = bar.add_task("", total=plan.steps, completed=trainer.progress.step, note="")
-
-        def report(at: Progress) -> None:
-            valid = f"  validation {at.validations[-1][1]:.3f}" if at.validations else ""
-            bar.update(task, completed=at.step, note=f"loss {at.loss:.3f}{valid}")
-            every = plan.validate_every if console.is_terminal else 20
-            if at.step % every == 0:
-                rate = at.seconds / at.step
-                bar.print(f"step {at.step}: loss {at.loss:.4f}{valid}  {rate:.2f} s a step")
-
-        trainer.run(report, stop)
-    if not trainer.finished:
-        console.print(f"stopped at step {trainer.progress.step}; the same command goes on from it")
+    if not run_with_bar(trainer, plan.steps, plan.validate_every, console):
         return False
     trainer.save_final(out / "final", command(plan))
     console.print(f"the trained model is in {out / 'final'}")
@@ -135,6 +94,14 @@ def main(
             "No encoder is needed then."
         ),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of Depth Anything V2 Small (or another relative model): its depth of the "
+            "same images is learned from besides."
+        ),
+    ] = None,
+    teacher_weight: Annotated[float, typer.Option(min=0, help="Of the teacher's depth.")] = 0.1,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1500,
     minutes: Annotated[
         float | None,
@@ -164,6 +131,8 @@ def main(
     plan = TrainingPlan(
         encoder=folder,
         start=start,
+        teacher=teacher,
+        teacher_weight=teacher_weight,
         steps=steps,
         minutes=minutes,
         encoder_rate=encoder_rate,

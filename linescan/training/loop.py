@@ -1,13 +1,11 @@
-"""A training loop that can be stopped at any time and goes on where it was."""
+"""Training on the simulated web: the plan and the loop that carries it out."""
 
 from __future__ import annotations
 
-import math
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +22,13 @@ from linescan.training.data import (
     prepare_worker,
     simulated_frame,
 )
+from linescan.training.distillation import Teacher, invariant_loss
 from linescan.training.from_onnx import model_from_onnx
 from linescan.training.losses import height_loss
 from linescan.training.model import build_model, load_model, predict_height, save_model
+from linescan.training.resumable import ResumableLoop
+
+WARM_UP = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class TrainingPlan:
     Attributes:
         encoder: folder of the pretrained DINOv2 checkpoint; None with ``start``.
         start: model to go on from instead: a name, an .onnx file or a checkpoint folder.
+        teacher: folder of a Depth Anything checkpoint to learn from besides; None for none.
+        teacher_weight: weight of what the teacher says.
         steps: optimiser steps.
         minutes: if given, the run ends after this time even if steps are left, and the learning
             rate follows whichever is further: how fast a busy machine is need not be known.
@@ -54,6 +58,8 @@ class TrainingPlan:
 
     encoder: Path | None
     start: str | None = None
+    teacher: Path | None = None
+    teacher_weight: float = 0.1
     steps: int = 1500
     minutes: float | None = None
     batch: int = 8
@@ -70,40 +76,15 @@ class TrainingPlan:
 
     def identity(self) -> dict[str, Any]:
         """Return what must be equal for a checkpoint to fit this plan."""
-        apart = {
-            "encoder",
-            "start",
-            "workers",
-            "checkpoint_every",
-            "validate_every",
-            "validation_frames",
-        }
-        return {k: v for k, v in asdict(self).items() if k not in apart}
+        apart = {"workers", "checkpoint_every", "validate_every", "validation_frames"}
+        paths = {"encoder", "start", "teacher"}
+        same = {k: v for k, v in asdict(self).items() if k not in apart | paths}
+        # Where a folder lies does not matter, what it is for does.
+        return same | {k: getattr(self, k) is not None for k in sorted(paths)}
 
 
-@dataclass(slots=True)
-class Progress:
-    """Where a run stands.
-
-    Attributes:
-        step: optimiser steps done.
-        loss: training loss, a running mean.
-        validations: (step, mean RMSE over sigma after alignment) so far.
-        seconds: time spent, over all resumptions.
-    """
-
-    step: int = 0
-    loss: float = float("nan")
-    validations: list[tuple[int, float]] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def note_loss(self, loss: float) -> None:
-        """Take one step's loss into the running mean."""
-        self.loss = loss if self.step == 0 else 0.98 * self.loss + 0.02 * loss
-
-
-class Trainer:
-    """One run: model, optimiser, schedule and checkpoint in a folder."""
+class Trainer(ResumableLoop):
+    """One run: a surface model, trained on frames of the simulated web."""
 
     def __init__(self, plan: TrainingPlan, out: Path) -> None:
         """Build the model, or take up the checkpoint in ``out`` if there is one.
@@ -111,64 +92,26 @@ class Trainer:
         Raises:
             ValueError: if the checkpoint in ``out`` was made under another plan.
         """
-        self.plan, self.out, self.progress = plan, out, Progress()
+        self.plan = plan
         torch.manual_seed(plan.seed)
-        self.model = start_model(plan)
+        model: Any = start_model(plan)
         # Channels last: a third faster in bfloat16 on a CPU.
-        self.model.to(memory_format=torch.channels_last)
-        self.optimiser = self._make_optimiser()
+        model.to(memory_format=torch.channels_last)
+        head = [*model.neck.parameters(), *model.head.parameters()]
+        groups = [
+            {"params": list(model.backbone.parameters()), "lr": plan.encoder_rate},
+            {"params": head, "lr": plan.head_rate},
+        ]
+        self._teacher = None if plan.teacher is None else Teacher(plan.teacher)
         self._validation: list[HeightFrame] = []
-        if self.checkpoint.is_file():
-            self._resume()
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file from which a run goes on."""
-        return self.out / "checkpoint.pt"
+        super().__init__(plan, out, model, groups, WARM_UP)
 
     @property
     def done(self) -> float:
         """How much of the plan is done, 0 to 1: of its steps or of its time."""
-        share = self.progress.step / self.plan.steps
-        if self.plan.minutes is not None:
-            share = max(share, self.progress.seconds / (60 * self.plan.minutes))
-        return min(share, 1.0)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the plan is carried out."""
-        return self.done >= 1
-
-    def run(
-        self,
-        report: Callable[[Progress], None] = lambda _: None,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> Progress:
-        """Train until the last step, or until ``stopped()``; a checkpoint is left either way.
-
-        Args:
-            report: called after each step.
-            stopped: asked after each step.
-        """
-        plan = self.plan
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.model.train()
-        started = time.monotonic()
-        for images, heights in self._batches():
-            self.progress.note_loss(self._step(images, heights))
-            self.progress.step += 1
-            if self._due(plan.validate_every):
-                self.progress.validations.append((self.progress.step, self.validate()))
-            now = time.monotonic()
-            self.progress.seconds += now - started
-            started = now
-            if self._due(plan.checkpoint_every):
-                self.save_checkpoint()
-            report(self.progress)
-            if self.finished or stopped():
-                break
-        self.save_checkpoint()
-        return self.progress
+        if self.plan.minutes is None:
+            return super().done
+        return min(max(super().done, self.progress.seconds / (60 * self.plan.minutes)), 1.0)
 
     def validate(self) -> float:
         """Return the mean aligned RMSE over sigma on frames of ``VALIDATION_SEEDS``."""
@@ -181,18 +124,6 @@ class Trainer:
             ratios.append(rmse_over_sigma(predicted[0].numpy(), frame.height))
         self.model.train()
         return float(np.mean(ratios))
-
-    def save_checkpoint(self) -> None:
-        """Write the checkpoint; the old one stays whole until the new one is."""
-        state = {
-            "plan": self.plan.identity(),
-            "progress": asdict(self.progress),
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
 
     def save_final(self, folder: Path, command: str) -> None:
         """Write the trained model as a Hugging Face checkpoint with ``linescan.json``."""
@@ -226,65 +157,29 @@ class Trainer:
                 )
             )
 
+    def _loss(self, *batch: torch.Tensor) -> torch.Tensor:
+        images, heights = batch
+        predicted = predict_height(self.model, images, bfloat16=self.plan.bfloat16)
+        loss = height_loss(predicted, heights)
+        if self._teacher is None:
+            return loss
+        taught = invariant_loss(predicted, self._teacher.disparity(images, self.plan.bfloat16))
+        return loss + self.plan.teacher_weight * taught
+
     def _validation_frames(self) -> list[HeightFrame]:
         if not self._validation:
             seeds = VALIDATION_SEEDS[: self.plan.validation_frames]
             self._validation = [simulated_frame(seed, self.plan.size) for seed in seeds]
         return self._validation
 
-    def _due(self, every: int) -> bool:
-        return self.progress.step % every == 0 or self.finished
-
-    def _make_optimiser(self) -> torch.optim.Optimizer:
-        encoder = list(self.model.backbone.parameters())
-        head = [*self.model.neck.parameters(), *self.model.head.parameters()]
-        return torch.optim.AdamW([{"params": encoder}, {"params": head}], weight_decay=0.01)
-
-    def _step(self, images: torch.Tensor, heights: torch.Tensor) -> float:
-        loss = height_loss(predict_height(self.model, images, bfloat16=self.plan.bfloat16), heights)
-        peaks = (self.plan.encoder_rate, self.plan.head_rate)
-        for group, peak in zip(self.optimiser.param_groups, peaks, strict=True):
-            group["lr"] = peak * cycle(self.done)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        return loss.item()
-
-    def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
-        if state["plan"] != self.plan.identity():
-            changed = {k for k, v in self.plan.identity().items() if state["plan"].get(k) != v}
-            raise ValueError(
-                f"{self.checkpoint} was made under another plan (differs in "
-                f"{', '.join(sorted(changed))}): give the same options, or another --out"
-            )
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.progress = Progress(**state["progress"])
-        self.progress.validations = [(int(s), float(v)) for s, v in self.progress.validations]
-
-
-WARM_UP = 0.05
-"""Share of a run in which the learning rate rises."""
-
-
-def cycle(done: float) -> float:
-    """Return the learning rate over its peak: a short rise, then half a cosine down to nothing.
-
-    One cycle, after L. Smith and N. Topin, "Super-convergence", 2018.
-    """
-    if done < WARM_UP:
-        return 0.04 + 0.96 * done / WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
-
 
 def start_model(plan: TrainingPlan) -> DepthAnythingForDepthEstimation:
     """Return the model that a plan starts from.
 
     Raises:
-        FileNotFoundError, ValueError: there is no such start, or it has other layers than planned.
+        FileNotFoundError: there is no encoder.
         ModelError: an exported start cannot be turned back.
+        ValueError: nothing to start from, or it has other layers than planned.
     """
     if plan.start is None:
         if plan.encoder is None:

@@ -70,7 +70,7 @@ def test_help_teaches() -> None:
 
 INTERRUPTED_TWICE = """
 import signal
-from scripts.train_surface import StopOnSignal
+from linescan.training.console import StopOnSignal
 
 before = signal.getsignal(signal.SIGINT)
 try:

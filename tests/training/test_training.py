@@ -33,7 +33,7 @@ from linescan.training.data import (
     to_8_bit,
     training_frame,
 )
-from linescan.training.loop import Progress, Trainer, TrainingPlan, cycle
+from linescan.training.loop import Trainer, TrainingPlan
 from linescan.training.losses import (
     absolute_loss,
     gradient_loss,
@@ -48,6 +48,7 @@ from linescan.training.model import (
     parameter_count,
     predict_height,
 )
+from linescan.training.resumable import Progress, cycle
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(plan: TrainingPlan, tmp_path:
 
 
 def test_the_learning_rate_rises_once_and_falls_to_nothing() -> None:
-    rates = [cycle(k / 100) for k in range(101)]
+    rates = [cycle(k / 100, 0.05) for k in range(101)]
     top = rates.index(max(rates))
     assert max(rates) == pytest.approx(1.0, abs=0.02)
     assert rates[: top + 1] == sorted(rates[: top + 1])
