@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import typer
@@ -20,8 +20,10 @@ from rich.table import Table
 from linescan.depth import open_engine
 from linescan.errors import ModelError
 from linescan.evaluation.choice import BACKENDS, PRECISIONS, EngineChoice
+from linescan.evaluation.shape_from_shading import LightDirection
 from linescan.evaluation.surface import Predictor, SurfaceReport, checkpoint_predictor, judge
-from linescan.simulation import HELD_OUT_SEEDS
+from linescan.simulation import HELD_OUT_SEEDS, Scene, sample_scene
+from linescan.simulation.ranges import Ranges
 from linescan.training.data import simulated_frame
 
 HELP = """
@@ -33,7 +35,8 @@ checkpoint, which torch runs in fp32. An exported one runs on the engine that --
 
 Each frame's output is aligned to the true height by scale and shift; its RMSE is divided by the
 deviation of the truth: 0 is perfect, 1 is no better than calling the web flat. Beside the model
-stand two baselines: the flat web, and the image itself, blurred as suits it best, taken for height.
+stand three baselines: the flat web; the image itself, blurred as suits it best, taken for height;
+and shape from shading, told where the light comes from and regularised as suits it best.
 
 Examples:
 
@@ -46,12 +49,18 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 def held_out(
-    seeds: range, size: int, reduction: int, console: Console
+    seeds: range, size: int, reduction: int, ranges: Ranges, console: Console
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
     """Yield image and height of each seed's frame."""
     for seed in track(seeds, "drawing frames", console=console):
-        frame = simulated_frame(seed, size, reduction)
+        frame = simulated_frame(seed, size, reduction, ranges)
         yield frame.image, frame.height
+
+
+def light_of(scene: Scene) -> LightDirection:
+    """Return the mean direction of a scene's light."""
+    light = scene.light
+    return LightDirection(light.azimuth_deg, light.elevation_deg, light.ambient)
 
 
 def exported(model: str, size: int, choice: EngineChoice) -> Predictor:
@@ -71,6 +80,7 @@ def table(report: SurfaceReport, name: str) -> Table:
         name: "model",
         "flat web": "constant",
         f"image, blurred {report.blur_px:g} px": "blurred",
+        "shape from shading": "shading",
     }
     for title, key in rows.items():
         values = [getattr(f, key) for f in report.frames]
@@ -85,6 +95,9 @@ def main(
     frames: Annotated[int, typer.Option(min=1, max=200, help="Held-out frames.")] = 200,
     size: Annotated[int, typer.Option(min=56, help="Input size of the model.")] = 252,
     reduction: Annotated[int, typer.Option(min=1, help="Camera pixels per model pixel.")] = 2,
+    narrow: Annotated[
+        bool, typer.Option("--narrow", help="Draw from the first, narrow ranges of the generator.")
+    ] = False,
     backend: Annotated[
         str, typer.Option(help=f"What runs an exported model: {', '.join(BACKENDS)}.")
     ] = "cpu",
@@ -101,13 +114,14 @@ def main(
         predict = checkpoint_predictor(Path(model)) if checkpoint else exported(model, size, choice)
     except ModelError as error:
         raise typer.BadParameter(str(error)) from error
-    seeds = HELD_OUT_SEEDS[:frames]
-    pairs = held_out(seeds, size, reduction, console)
-    report = judge(predict, seeds, pairs, metric=checkpoint)
+    seeds, ranges = HELD_OUT_SEEDS[:frames], cast("Ranges", "narrow" if narrow else "wide")
+    pairs = held_out(seeds, size, reduction, ranges, console)
+    lights = [light_of(sample_scene(seed, size * reduction, ranges)) for seed in seeds]
+    report = judge(predict, seeds, pairs, metric=checkpoint, lights=lights)
     name = Path(model).name
     console.print(table(report, name))
     console.print(
-        f"model over the better baseline: {report.ratio:.3f}   "
+        f"model over the best baseline: {report.ratio:.3f}   "
         f"frames with the right sign: {report.right_sign:.1%}   "
         f"median scale (1 is right): {report.median('scale'):.3f}"
     )
@@ -116,6 +130,7 @@ def main(
             "model": name,
             "size": size,
             "reduction": reduction,
+            "ranges": ranges,
             "summary": report.summary(),
             "frames": [asdict(f) for f in report.frames],
         }

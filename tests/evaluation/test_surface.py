@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 from typer.testing import CliRunner
 
+from linescan.evaluation.shape_from_shading import LightDirection
 from linescan.evaluation.surface import SurfaceReport, judge
 from linescan.simulation import HELD_OUT_SEEDS
 from linescan.training.data import simulated_frame
@@ -61,6 +62,17 @@ def test_a_model_with_the_wrong_sign_is_found_out() -> None:
 def test_brightness_is_a_poor_height() -> None:
     """The light is no cheat: were brightness height, nothing would have to be learnt."""
     assert judged(0.0).mean("blurred") > 0.8
+
+
+def test_the_light_makes_shape_from_shading_a_baseline() -> None:
+    lights = [LightDirection(0.0, 40.0)] * len(PAIRS)
+    report = judge(lambda image: image * np.float32(1), SEEDS, PAIRS, metric=False, lights=lights)
+    assert report.baselines == ("constant", "blurred", "shading")
+    assert report.shading is not None
+    assert 0.2 < report.mean("shading") <= 1.0
+    assert report.summary()["shading"]["reach_px"] == report.shading.reach_px
+    best = min(report.mean(name) for name in report.baselines)
+    assert report.ratio == pytest.approx(report.mean("model") / best)
 
 
 def test_script_judges_an_exported_file(tmp_path: Path) -> None:
