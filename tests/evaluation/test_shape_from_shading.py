@@ -111,7 +111,7 @@ def test_exact_slopes_give_the_height(azimuth: float) -> None:
     slope = over * np.sin(turn) - down * np.cos(turn)
     found = integrate_along_light(slope, azimuth, 256.0)
     assert rmse_over_sigma(found, height) < 0.2
-    assert align(found, height).scale == pytest.approx(1.0, abs=0.05)
+    assert align(found, height).scale == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_short_reach_holds_heights_back() -> None:
