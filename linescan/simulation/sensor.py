@@ -73,7 +73,8 @@ class LineSensor:
         if not share:
             return white
         grain = self._grain.strip(strip)
-        return np.sqrt(np.float32(1 - share)) * white + np.sqrt(np.float32(share)) * grain
+        mixed = np.sqrt(np.float32(1 - share)) * white + np.sqrt(np.float32(share)) * grain
+        return np.asarray(mixed, dtype=np.float32)
 
     def _row_gain(self, strip: int) -> Array:
         """Return (lines, 1) float32: gains of the lines, half white, half wandering."""
