@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -114,7 +114,8 @@ def main(
         predict = checkpoint_predictor(Path(model)) if checkpoint else exported(model, size, choice)
     except ModelError as error:
         raise typer.BadParameter(str(error)) from error
-    seeds, ranges = HELD_OUT_SEEDS[:frames], cast("Ranges", "narrow" if narrow else "wide")
+    seeds = HELD_OUT_SEEDS[:frames]
+    ranges: Ranges = "narrow" if narrow else "wide"
     pairs = held_out(seeds, size, reduction, ranges, console)
     lights = [light_of(sample_scene(seed, size * reduction, ranges)) for seed in seeds]
     report = judge(predict, seeds, pairs, metric=checkpoint, lights=lights)

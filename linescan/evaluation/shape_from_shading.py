@@ -121,7 +121,9 @@ def integrate_along_light(slope: Array, azimuth_deg: float, reach_px: float) -> 
     # Sheared, so that a ray is a column.
     shear = np.array([[1, tan, 0.0 if tan > 0 else extra], [0, 1, 0]], dtype=np.float32)
     size = (w + extra, h)
-    rays = cv2.warpAffine(slope, shear, size, borderMode=cv2.BORDER_REPLICATE)
+    rays: Array = np.asarray(
+        cv2.warpAffine(slope, shear, size, borderMode=cv2.BORDER_REPLICATE), dtype=np.float64
+    )
     inside = cv2.warpAffine(np.ones((h, w), np.uint8), shear, size, flags=cv2.INTER_NEAREST) > 0
     step = 1 / float(np.cos(np.radians(azimuth_deg)))
     rise = -0.5 * step * (rays[1:] + rays[:-1])

@@ -182,7 +182,7 @@ class ResumableLoop(ABC):
             group["lr"] = peak * cycle(self.done, self._warm_up)
         loss = self._loss(*batch)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         return loss.item()

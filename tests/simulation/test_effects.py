@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from linescan.simulation import (
     sample_scene,
     without_relief,
 )
+from linescan.simulation.extras import MaterialKind
 from linescan.simulation.features import FeatureField
 from linescan.simulation.material import MaterialField
 from linescan.simulation.noise import CELL_PX, Grid
@@ -56,10 +58,7 @@ BARE = Scene(
 
 
 def kinds() -> list[Material]:
-    return [
-        Material(k, 0.1, 0.1, 8.0)  # type: ignore[arg-type]
-        for k in ("brushed", "rolled", "wood", "woven", "belt")
-    ]
+    return [Material(kind, 0.1, 0.1, 8.0) for kind in get_args(MaterialKind) if kind != "plain"]
 
 
 @settings(max_examples=4, deadline=None)
