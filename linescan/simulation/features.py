@@ -17,6 +17,8 @@ from linescan.simulation.scene import KINDS, REFERENCE_WIDTH, FeatureMix, Scene
 from linescan.simulation.shapes import Shape, draw_shape
 
 MAX_PER_CELL = 64
+MAX_CUT_OUTS = 8
+"""Of the ``MAX_PER_CELL``, where there are cut-outs at all."""
 GAP_PX = 6.0
 """Least distance between the boxes of two relief features, in reference pixels."""
 
@@ -94,10 +96,21 @@ class FeatureField:
         self._candidates: LruCache[int, tuple[Feature, ...]] = LruCache(16)
         self._relief: LruCache[int, tuple[Feature, ...]] = LruCache(16)
         self._print: LruCache[int, tuple[Feature, ...]] = LruCache(16)
+        self._cut_outs: LruCache[int, tuple[Feature, ...]] = LruCache(16)
 
     def relief(self, cell: int) -> tuple[Feature, ...]:
         """Return the features with height whose centre lies in ``cell``."""
         return self._relief.get(cell, self._thin)
+
+    def cut_outs(self, cell: int) -> tuple[Feature, ...]:
+        """Return the holes whose centre lies in ``cell``; relief gives way to them."""
+        if not self._scene.cut_outs.density:
+            return ()
+        return self._cut_outs.get(cell, self._thin_cut_outs)
+
+    def with_height(self, cell: int) -> tuple[Feature, ...]:
+        """Return relief and holes together."""
+        return self.relief(cell) + self.cut_outs(cell)
 
     def print(self, cell: int) -> tuple[Feature, ...]:
         """Return the flat printed shapes whose centre lies in ``cell``."""
@@ -113,17 +126,40 @@ class FeatureField:
             for c in range(cell - 2, cell + 3)
             for f in self._candidates.get(c, self._draw_candidates)
         ]
+        holes = [f for c in range(cell - 2, cell + 3) for f in self.cut_outs(c)]
         return tuple(
             f
             for f in self._candidates.get(cell, self._draw_candidates)
             if not any(r.priority > f.priority and r.touches(f) for r in rivals)
+            and not any(hole.touches(f) for hole in holes)
         )
+
+    def _thin_cut_outs(self, cell: int) -> tuple[Feature, ...]:
+        rivals = [f for c in range(cell - 2, cell + 3) for f in self._draw_cut_outs(c)]
+        return tuple(
+            f
+            for f in rivals
+            if f.cell == cell and not any(r.priority > f.priority and r.touches(f) for r in rivals)
+        )
+
+    def _draw_cut_outs(self, cell: int) -> tuple[Feature, ...]:
+        scene = self._scene
+        rng = layer_rng(scene.seed, "cut-outs", cell)
+        count = int(rng.poisson(scene.cut_outs.density * CELL_PX / REFERENCE_WIDTH))
+        features = []
+        for index in range(min(count, MAX_CUT_OUTS)):
+            kind = str(rng.choice(["disc", "bar", "letter"]))
+            shape = draw_shape(rng, kind, scene.size, 1.5)
+            number = MAX_PER_CELL - 1 - index
+            features.append(self._place(rng, cell, number, shape, -scene.cut_outs.depth))
+        return tuple(features)
 
     def _draw_candidates(self, cell: int) -> tuple[Feature, ...]:
         scene = self._scene
         rng = layer_rng(scene.seed, "relief", cell)
         features = []
-        for index, kind in enumerate(_draw(rng, scene.relief)):
+        kept = MAX_PER_CELL - (MAX_CUT_OUTS if scene.cut_outs.density else 0)
+        for index, kind in enumerate(_draw(rng, scene.relief)[:kept]):
             flank = float(max(_SMOOTHSTEP_SLOPE * scene.relief_height / scene.slope, 1.5))
             shape = draw_shape(rng, kind, scene.size, flank)
             peak = _relief_peak(rng, scene, shape)

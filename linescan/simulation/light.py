@@ -43,13 +43,17 @@ class LineLight:
         elevation = light.elevation_deg + light.elevation_drift_deg * np.sin(0.7 + 2 * phase)
         return np.radians(azimuth), np.radians(elevation)
 
-    def strip(self, height: Array, albedo: Array, first_line: int) -> Array:
+    def strip(
+        self, height: Array, albedo: Array, first_line: int, shade: Array | None = None
+    ) -> Array:
         """Return the brightness of one strip, 1 on a flat bare web.
 
         Args:
             height: (strip_lines + 2 margins, width) float32, reference pixels.
             albedo: (strip_lines, width) float32.
             first_line: of the strip, without its margin.
+            shade: (strip_lines, width) float32, the share of the direct light that is let through;
+                None for all of it.
 
         Returns:
             (strip_lines, width) float32, at least 0.
@@ -66,6 +70,8 @@ class LineLight:
         # Relative to the flat web, whose cosine is the sine of the elevation.
         lambert = np.maximum((1 - (across * lx + along * ly) / lz) * norm, 0)
         lit = self._lit(height, count)
+        if shade is not None:
+            lit *= shade
         ambient = np.float32(self._light.ambient)
         radiance = albedo * (ambient + (1 - ambient) * lambert * lit)
         if self._light.gloss > 0:

@@ -1,8 +1,14 @@
 """FROZEN: the ranges of the generator, and which seeds are for what.
 
-``surface-tiny`` was trained on what this module draws and is judged on ``HELD_OUT_SEEDS``. Nothing
-here, nor anything that changes what a seed draws, may change after training has begun: the figures
-published for the model would no longer be about it.
+``surface-tiny`` was trained on what this module draws and is judged on ``HELD_OUT_SEEDS``,
+``PRINT_SEEDS`` and ``CONTINUOUS_SEEDS``. Nothing here, nor anything that changes what a seed draws,
+may change after training has begun: the figures published for the model would no longer be about
+it.
+
+There are two sets of ranges. ``narrow`` are the first ones, kept so that older figures can be made
+again; ``wide`` takes the same scene of a seed and adds to it (``widening``): materials, dust,
+holes, shadows, blur, coloured noise, more gloss and a wider range of light. Figures of the two
+differ.
 
 The light comes from the side of the earlier lines, within 40 degrees. That is a property of the
 installation, not of chance: with light from anywhere, shading alone cannot tell a bump from a dent.
@@ -11,15 +17,23 @@ installation, not of chance: with light from anywhere, shading alone cannot tell
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from linescan.simulation.scene import Albedo, Camera, FeatureMix, Light, Scene
+from linescan.simulation.widening import widen
 
 DEMO_SEEDS = range(1_000)
 HELD_OUT_SEEDS = range(900_000, 900_200)
+PRINT_SEEDS = range(910_000, 910_200)
+"""Held out: webs with nothing but flat print (``print_scene``)."""
+CONTINUOUS_SEEDS = range(920_000, 920_020)
+"""Held out: long webs, many frames of each."""
 VALIDATION_SEEDS = range(950_000, 950_064)
 TRAINING_SEEDS = range(1_000_000, 1_200_000)
+
+Ranges = Literal["narrow", "wide"]
 
 _RELIEF_KINDS = ("dent", "scratch", "bump", "disc", "bar", "ring", "letter")
 _PRINT_KINDS = ("scratch", "disc", "bar", "ring", "letter")
@@ -76,12 +90,41 @@ def _camera(rng: np.random.Generator) -> Camera:
     )
 
 
-def sample_scene(seed: int, width: int) -> Scene:
+def sample_scene(seed: int, width: int, ranges: Ranges = "wide") -> Scene:
     """Return the scene of ``seed`` for a web of ``width`` columns.
 
     Every scene has relief; about half have print as well. Flat scenes are made from these by taking
-    the relief away (``training.data``).
+    the relief away (``without_relief``).
+
+    Args:
+        seed: of the scene and its web.
+        width: columns of the camera.
+        ranges: ``wide``, or ``narrow`` for the first ones.
     """
+    scene = _narrow(seed, width)
+    return widen(scene) if ranges == "wide" else scene
+
+
+def without_relief(scene: Scene) -> Scene:
+    """Return the scene with no relief: no features, no waves, no holes, dust without height."""
+    return replace(
+        scene,
+        relief=FeatureMix(),
+        waviness=0.0,
+        cut_outs=replace(scene.cut_outs, density=0.0),
+        dust=replace(scene.dust, height=0.0),
+    )
+
+
+def print_scene(seed: int, width: int, ranges: Ranges = "wide") -> Scene:
+    """Return a scene of flat print only: dense, of all the shapes that relief has."""
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, 0x9217))))
+    scene = without_relief(sample_scene(seed, width, ranges))
+    mix = _mix(rng, _RELIEF_KINDS, float(rng.uniform(5, 40)))
+    return replace(scene, albedo=replace(scene.albedo, print_mix=mix))
+
+
+def _narrow(seed: int, width: int) -> Scene:
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, 0x5CE4E))))
     relief_height = _log_uniform(rng, 0.8, 4.0)
     roughness = min(_log_uniform(rng, 0.01, 0.10), 0.04 * relief_height)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from linescan.simulation.extras import CutOuts, Dust, Material, Optics, Shade
+
 REFERENCE_WIDTH = 512
 """Reference pixels across the web."""
 
@@ -93,6 +95,9 @@ class Camera:
         flicker: amplitude of the exposure's sine from line to line, relative.
         flicker_period_lines: its period in lines.
         encoder_ticks_per_line: encoder ticks from one line to the next.
+        noise_grain: share of the noise's variance that is coloured: correlated over some two
+            reference pixels.
+        row_noise: relative standard deviation of the lines' gain: half of it white, half wandering.
         encoder_jitter_px: standard deviation of the lines' true position about the even grid, in
             reference pixels; bounded to three times this.
     """
@@ -106,6 +111,8 @@ class Camera:
     vignetting: float = 0.05
     flicker: float = 0.002
     flicker_period_lines: float = 83.7
+    noise_grain: float = 0.0
+    row_noise: float = 0.0
     encoder_ticks_per_line: int = 4
     encoder_jitter_px: float = 0.0
 
@@ -131,6 +138,11 @@ class Scene:
         albedo: reflectance.
         light: illumination.
         camera: sensor and encoder.
+        material: texture with a direction or a repeat.
+        dust: specks.
+        cut_outs: holes through the web.
+        shade: shadows thrown by what is not on the web.
+        optics: defocus and motion blur.
     """
 
     seed: int = 0
@@ -148,6 +160,11 @@ class Scene:
     albedo: Albedo = field(default_factory=Albedo)
     light: Light = field(default_factory=Light)
     camera: Camera = field(default_factory=Camera)
+    material: Material = field(default_factory=Material)
+    dust: Dust = field(default_factory=Dust)
+    cut_outs: CutOuts = field(default_factory=CutOuts)
+    shade: Shade = field(default_factory=Shade)
+    optics: Optics = field(default_factory=Optics)
 
     def __post_init__(self) -> None:
         """Refuse what the generator cannot draw."""

@@ -29,6 +29,8 @@ class LineSensor:
         self.gain: Array = gain.astype(np.float32)
         offset = scene.camera.dsnu * rng.standard_normal(grid.width)
         self.offset: Array = offset.astype(np.float32)
+        self._grain = LatticeNoise(scene.seed, "grain", grid, 2, 2)
+        self._wander = LatticeNoise(scene.seed, "row-wander", Grid(128, *_lines_of(grid)), 16, 128)
 
     @property
     def full_scale(self) -> int:
@@ -51,10 +53,10 @@ class LineSensor:
         phase = 2 * np.pi * np.fmod(lines, camera.flicker_period_lines)
         exposure = 1 + camera.flicker * np.sin(phase / camera.flicker_period_lines)
         level = (camera.exposure * exposure).astype(np.float32)[:, None]
+        if camera.row_noise > 0:
+            level *= self._row_gain(strip)
         signal = radiance * level * self.gain
-        noise = layer_rng(self._seed, "noise", strip).standard_normal(
-            radiance.shape, dtype=np.float32
-        )
+        noise = self._unit_noise(strip, radiance.shape)
         variance = signal * np.float32(1 / camera.full_well_e) + np.float32(camera.read_noise**2)
         signal += noise * np.sqrt(variance) + self.offset
         signal *= np.float32(self.full_scale)
@@ -63,6 +65,23 @@ class LineSensor:
         if camera.bit_depth == 8:
             return signal.astype(np.uint8)
         return signal.astype(np.uint16)
+
+    def _unit_noise(self, strip: int, shape: tuple[int, ...]) -> Array:
+        """Return noise of unit deviation, in part correlated between neighbours."""
+        white = layer_rng(self._seed, "noise", strip).standard_normal(shape, dtype=np.float32)
+        share = self._camera.noise_grain
+        if not share:
+            return white
+        grain = self._grain.strip(strip)
+        mixed = np.sqrt(np.float32(1 - share)) * white + np.sqrt(np.float32(share)) * grain
+        return np.asarray(mixed, dtype=np.float32)
+
+    def _row_gain(self, strip: int) -> Array:
+        """Return (lines, 1) float32: gains of the lines, half white, half wandering."""
+        wander = self._wander.strip(strip)[:, 64:65]
+        white = layer_rng(self._seed, "rows", strip).standard_normal(wander.shape, dtype=np.float32)
+        amount = np.float32(self._camera.row_noise * np.sqrt(0.5))
+        return np.asarray(np.maximum(1 + amount * (white + wander), 0.5), np.float32)
 
 
 class Transport:

@@ -11,10 +11,14 @@ from linescan.simulation.albedo import AlbedoField
 from linescan.simulation.cache import LruCache
 from linescan.simulation.features import Feature, FeatureField
 from linescan.simulation.light import LineLight
+from linescan.simulation.material import MaterialField
 from linescan.simulation.noise import Grid
-from linescan.simulation.relief import HALF_HEIGHT, ReliefField, ReliefStrip, render_patch
+from linescan.simulation.optics import LineOptics
+from linescan.simulation.painting import render_patch
+from linescan.simulation.relief import HALF_HEIGHT, ReliefField, ReliefStrip
 from linescan.simulation.scene import Scene
 from linescan.simulation.sensor import LineSensor, Pixels, Transport
+from linescan.simulation.specks import DustField, ShadeField
 
 STRIPS_KEPT = 4
 """Strips of each kind kept in memory."""
@@ -93,13 +97,17 @@ class SimulatedWeb:
         self.scene = scene
         self.grid = Grid.of_width(scene.width)
         self._features = FeatureField(scene)
-        self._relief_field = ReliefField(scene, self.grid, self._features)
-        self._albedo = AlbedoField(scene, self.grid, self._features)
+        on_web = (MaterialField(scene, self.grid), DustField(scene, self.grid))
+        self._relief_field = ReliefField(scene, self.grid, self._features, *on_web)
+        self._albedo = AlbedoField(scene, self.grid, self._features, *on_web)
+        self._shade = ShadeField(scene, self.grid)
+        self._optics = LineOptics(scene, self.grid)
         self._light = LineLight(scene, self.grid)
         self._sensor = LineSensor(scene, self.grid)
         self._transport = Transport(scene, self.grid)
         self._reliefs: LruCache[int, ReliefStrip] = LruCache(STRIPS_KEPT)
         self._lits: LruCache[int, _LitStrip] = LruCache(STRIPS_KEPT)
+        self._seen: LruCache[int, _LitStrip] = LruCache(STRIPS_KEPT)
         self._strips: LruCache[int, _Strip] = LruCache(STRIPS_KEPT)
 
     def lines(self, first_line: int, count: int) -> WebLines:
@@ -131,7 +139,7 @@ class SimulatedWeb:
         found = [
             true
             for cell in range(first_cell, last_cell + 1)
-            for feature in self._features.relief(cell)
+            for feature in self._features.with_height(cell)
             if self._features.is_object(feature)
             and (true := self._measure(feature)) is not None
             and true.first_line < first_line + count
@@ -169,8 +177,18 @@ class SimulatedWeb:
         before, here, after = (self._relief(s) for s in (strip - 1, strip, strip + 1))
         margin = self._light.margin
         height = np.concatenate([before.height[-margin:], here.height, after.height[:margin]])
-        radiance = self._light.strip(height, self._albedo.strip(strip), self.grid.first_line(strip))
-        return _LitStrip(here, radiance)
+        shade = self._shade.strip(strip) if self._shade.present else None
+        albedo, first_line = self._albedo.strip(strip), self.grid.first_line(strip)
+        return _LitStrip(here, self._light.strip(height, albedo, first_line, shade))
+
+    def _seen_strip(self, strip: int) -> _LitStrip:
+        """Return the strip as the lens shows it."""
+        here = self._lits.get(strip, self._light_strip)
+        if not self._optics.present:
+            return here
+        around = [self._lits.get(s, self._light_strip) for s in (strip - 1, strip, strip + 1)]
+        joined = _join([a.radiance for a in around], self._optics.margin)
+        return _LitStrip(here.relief, self._optics.blur(joined))
 
     def _render(self, strip: int) -> _Strip:
         relief, radiance = self._moved(strip)
@@ -180,11 +198,11 @@ class SimulatedWeb:
 
     def _moved(self, strip: int) -> tuple[ReliefStrip, NDArray[np.float32]]:
         """Return relief and brightness where the lines of ``strip`` truly lie."""
-        here = self._lits.get(strip, self._light_strip)
+        here = self._seen.get(strip, self._seen_strip)
         displacement = self._transport.displacement(strip)
         if displacement is None:
             return here.relief, here.radiance
-        around = [self._lits.get(s, self._light_strip) for s in (strip - 1, strip, strip + 1)]
+        around = [self._seen.get(s, self._seen_strip) for s in (strip - 1, strip, strip + 1)]
         m, n = self._transport.margin, self.grid.strip_lines
         place = np.arange(n) + m + displacement
         height = _resample(_join([a.relief.height for a in around], m), place)
@@ -195,6 +213,8 @@ class SimulatedWeb:
 
 def _join(strips: list[NDArray[np.float32]], margin: int) -> NDArray[np.float32]:
     """Return the middle one of three strips with ``margin`` lines of its neighbours."""
+    if margin == 0:
+        return strips[1]
     return np.concatenate([strips[0][-margin:], strips[1], strips[2][:margin]])
 
 

@@ -19,19 +19,45 @@ from torch.utils.data import Dataset
 
 from linescan.simulation import (
     TRAINING_SEEDS,
-    FeatureMix,
     Scene,
     SimulatedWeb,
     WebLines,
+    print_scene,
     sample_scene,
 )
+from linescan.simulation.ranges import Ranges, without_relief
 
-REDUCTIONS = (1, 2, 3, 4)
-"""Camera pixels per model pixel: what a model learns must hold for cameras of any width."""
 
-REDUCTION_SHARES = (0.15, 0.70, 0.10, 0.05)
-FLAT_SHARE = 0.08
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a training frame is taken of its web.
+
+    Attributes:
+        reduction: camera pixels per model pixel: what a model learns must hold for any camera.
+        part: the web's width over the frame's. Where it is more than 1, objects are larger in the
+            frame and its borders cut more of them.
+        share: of the training frames.
+    """
+
+    reduction: int
+    part: float
+    share: float
+
+
+VIEWS = (
+    View(1, 1.0, 0.20),
+    View(2, 1.0, 0.52),
+    View(3, 1.0, 0.06),
+    View(4, 1.0, 0.03),
+    View(1, 1.5, 0.19),
+)
+"""Wide webs take longest to draw, and are rare for that."""
+
+FLAT_SHARE = 0.05
 """Share of training frames without relief: a flat web must come out flat."""
+
+PRINT_SHARE = 0.12
+"""Share of training frames with nothing but flat print, of which nothing may come out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +99,61 @@ def reduce_lines(lines: WebLines, scene: Scene, reduction: int) -> HeightFrame:
     return HeightFrame(to_8_bit(image, scene.camera.bit_depth), height, model_pixel_mm)
 
 
-def simulated_frame(seed: int, size: int, reduction: int = 2) -> HeightFrame:
+def simulated_frame(
+    seed: int, size: int, reduction: int = 2, ranges: Ranges = "wide"
+) -> HeightFrame:
     """Return the frame of ``seed``, which starts at line 0 of its web.
 
     Args:
         seed: which scene (``linescan.simulation.sample_scene``).
         size: of the model's input, in pixels.
         reduction: camera pixels per model pixel.
+        ranges: of the generator.
     """
-    scene = sample_scene(seed, size * reduction)
+    scene = sample_scene(seed, size * reduction, ranges)
     return reduce_lines(SimulatedWeb(scene).lines(0, scene.width), scene, reduction)
 
 
 def training_frame(index: int, size: int, seed: int = 0) -> HeightFrame:
     """Return the training frame number ``index``: a function of ``index``, ``size`` and ``seed``.
 
-    Camera width, flatness and mirroring are drawn here. Image and height are mirrored together and
+    View, kind of scene and mirroring are drawn here. Image and height are mirrored together and
     only across the web: along the web it would turn the light around.
     """
     rng = np.random.default_rng((seed, index))
-    reduction = int(rng.choice(REDUCTIONS, p=REDUCTION_SHARES))
-    flat, mirrored = rng.random() < FLAT_SHARE, rng.random() < 0.5
-    scene = sample_scene(
-        TRAINING_SEEDS[(seed * 50_021 + index) % len(TRAINING_SEEDS)], size * reduction
+    view = VIEWS[int(rng.choice(len(VIEWS), p=[v.share for v in VIEWS]))]
+    kind, place, mirrored = rng.random(), rng.random(), rng.random() < 0.5
+    scene = _training_scene(
+        TRAINING_SEEDS[(seed * 50_021 + index) % len(TRAINING_SEEDS)],
+        round(size * view.reduction * view.part),
+        kind,
     )
-    if flat:
-        scene = replace(scene, relief=FeatureMix(), waviness=0.0)
-    frame = reduce_lines(SimulatedWeb(scene).lines(0, scene.width), scene, reduction)
+    count = size * view.reduction
+    lines = _columns(SimulatedWeb(scene).lines(0, count), count, place)
+    frame = reduce_lines(lines, scene, view.reduction)
     if not mirrored:
         return frame
     return replace(
         frame,
         image=np.ascontiguousarray(frame.image[:, ::-1]),
         height=np.ascontiguousarray(frame.height[:, ::-1]),
+    )
+
+
+def _training_scene(seed: int, width: int, kind: float) -> Scene:
+    """Return a scene with relief, with print alone or with neither, as ``kind`` (0 to 1) falls."""
+    if kind < PRINT_SHARE:
+        return print_scene(seed, width)
+    scene = sample_scene(seed, width)
+    return without_relief(scene) if kind < PRINT_SHARE + FLAT_SHARE else scene
+
+
+def _columns(lines: WebLines, count: int, place: float) -> WebLines:
+    """Return ``count`` columns of a stretch, from its left (``place`` 0) to its right (1)."""
+    first = int(place * (lines.pixels.shape[1] - count + 1))
+    part = np.s_[:, first : first + count]
+    return replace(
+        lines, pixels=lines.pixels[part], height=lines.height[part], labels=lines.labels[part]
     )
 
 

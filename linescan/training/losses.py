@@ -9,15 +9,25 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-GRADIENT_SCALES = (1, 2, 4, 8)
+GRADIENT_SCALES = (1, 2, 4, 8, 16)
+ABSOLUTE_WEIGHT = 0.5
 GRADIENT_WEIGHT = 2.0
-LEAST_DEVIATION = 0.15
+LEAST_DEVIATION = 0.1
 """Model pixels. Frames of low relief count as much as those of high relief, down to this."""
 
 
 def absolute_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return the mean absolute difference of each frame: (n, h, w) twice to (n,)."""
     return (predicted - target).abs().mean(dim=(1, 2))
+
+
+def root_mean_square_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the root mean square difference of each frame: (n, h, w) twice to (n,).
+
+    It is what the model is judged by; and where nearly all of a frame is right, as with flat print,
+    it weighs the few high traces more than a mean does.
+    """
+    return ((predicted - target).square().mean(dim=(1, 2)) + 1e-6).sqrt()
 
 
 def gradient_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -48,5 +58,7 @@ def height_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         A scalar.
     """
     deviation = target.std(dim=(1, 2)) + LEAST_DEVIATION
-    loss = absolute_loss(predicted, target) + GRADIENT_WEIGHT * gradient_loss(predicted, target)
+    loss = root_mean_square_loss(predicted, target)
+    loss = loss + ABSOLUTE_WEIGHT * absolute_loss(predicted, target)
+    loss = loss + GRADIENT_WEIGHT * gradient_loss(predicted, target)
     return (loss / deviation).mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -54,8 +55,25 @@ class Progress:
         self.loss = loss if self.step == 0 else 0.98 * self.loss + 0.02 * loss
 
 
+def cycle(done: float, warm_up: float) -> float:
+    """Return the learning rate over its peak: a short rise, then half a cosine down to nothing.
+
+    One cycle, after L. Smith and N. Topin, "Super-convergence", 2018.
+
+    Args:
+        done: how much of the run is done, 0 to 1.
+        warm_up: share of the run in which the rate rises.
+    """
+    if done < warm_up:
+        return 0.04 + 0.96 * done / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
+
+
 class ResumableLoop(ABC):
-    """Model, optimiser, schedule and checkpoint in a folder; what is learned is the subclass's."""
+    """Model, optimiser and checkpoint in a folder; what is learned is the subclass's.
+
+    The learning rate is a function of ``done``.
+    """
 
     def __init__(
         self,
@@ -72,19 +90,14 @@ class ResumableLoop(ABC):
             out: folder of the checkpoint.
             model: what is trained.
             groups: of parameters, each with its peak learning rate ``lr``, as optimisers take them.
-            warm_up: share of the steps in which the learning rate rises.
+            warm_up: share of the run in which the learning rate rises.
 
         Raises:
             ValueError: if the checkpoint in ``out`` was made under another plan.
         """
         self._plan, self.out, self.model, self.progress = plan, out, model, Progress()
+        self._peaks, self._warm_up = [group["lr"] for group in groups], warm_up
         self.optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser,
-            max_lr=[group["lr"] for group in groups],
-            total_steps=max(plan.steps, 2),
-            pct_start=warm_up,
-        )
         if self.checkpoint.is_file():
             self._resume()
 
@@ -94,9 +107,14 @@ class ResumableLoop(ABC):
         return self.out / "checkpoint.pt"
 
     @property
+    def done(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        return min(self.progress.step / self._plan.steps, 1.0)
+
+    @property
     def finished(self) -> bool:
         """Whether there is nothing left to learn."""
-        return self.progress.step >= self._plan.steps
+        return self.done >= 1
 
     def run(
         self,
@@ -111,13 +129,16 @@ class ResumableLoop(ABC):
         """
         self.out.mkdir(parents=True, exist_ok=True)
         self.model.train()
+        started = monotonic()
         for batch in () if self.finished else self._batches():
-            started = monotonic()
             self.progress.note_loss(self._step(*batch))
             self.progress.step += 1
+            # From step to step, waiting for a batch and validating included.
+            now = monotonic()
+            self.progress.seconds += now - started
+            started = now
             if self._due(self._plan.validate_every):
                 self._note_validation(self.validate())
-            self.progress.seconds += monotonic() - started
             if self._due(self._plan.checkpoint_every):
                 self.save_checkpoint()
             report(self.progress)
@@ -133,7 +154,6 @@ class ResumableLoop(ABC):
             "progress": asdict(self.progress),
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
         }
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(state, partial)
@@ -155,15 +175,16 @@ class ResumableLoop(ABC):
         self.progress.validations.append((self.progress.step, figure))
 
     def _due(self, every: int) -> bool:
-        return self.progress.step % every == 0 or self.progress.step == self._plan.steps
+        return self.progress.step % every == 0 or self.finished
 
     def _step(self, *batch: torch.Tensor) -> float:
+        for group, peak in zip(self.optimiser.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * cycle(self.done, self._warm_up)
         loss = self._loss(*batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
-        self.schedule.step()
         return loss.item()
 
     def _resume(self) -> None:
@@ -177,6 +198,5 @@ class ResumableLoop(ABC):
             )
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
         self.progress = Progress(**state["progress"])
         self.progress.validations = [(int(s), float(v)) for s, v in self.progress.validations]

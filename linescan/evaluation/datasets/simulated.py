@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -17,13 +18,14 @@ from linescan.evaluation.datasets.base import (
 )
 from linescan.recording import TruthObject
 from linescan.records import Frame, WebMap
-from linescan.simulation import (
+from linescan.simulation import FeatureMix, Scene, SimulatedWeb, sample_scene
+from linescan.simulation.ranges import (
+    CONTINUOUS_SEEDS,
     HELD_OUT_SEEDS,
+    PRINT_SEEDS,
     VALIDATION_SEEDS,
-    FeatureMix,
-    Scene,
-    SimulatedWeb,
-    sample_scene,
+    print_scene,
+    without_relief,
 )
 
 PREFIX = "simulated:"
@@ -44,34 +46,27 @@ class Named:
     frames: int = 1
 
 
-def without_relief(scene: Scene) -> Scene:
-    """The scene as a flat web: roughness stays, features and waves go."""
-    return replace(scene, relief=FeatureMix(), waviness=0.0)
-
-
 def flat(seed: int, width: int) -> Scene:
     """A flat web without print."""
     scene = without_relief(sample_scene(seed, width))
     return replace(scene, albedo=replace(scene.albedo, print_mix=FeatureMix()))
 
 
-def printed(seed: int, width: int) -> Scene:
-    """A flat web under print; a scene that has none is printed with the shapes of its relief."""
-    scene = sample_scene(seed, width)
-    mix = scene.albedo.print_mix
-    if not any(asdict(mix).values()):
-        mix = replace(scene.relief, splice=0.0)
-    return replace(without_relief(scene), albedo=replace(scene.albedo, print_mix=mix))
-
-
 NAMED: dict[str, Named] = {
     "held-out": Named("held-out seeds, one frame of each web", HELD_OUT_SEEDS, sample_scene),
+    "held-out-narrow": Named(
+        "held-out seeds, one frame of each web, the first ranges without materials",
+        HELD_OUT_SEEDS,
+        partial(sample_scene, ranges="narrow"),
+    ),
     "validation": Named("validation seeds, one frame of each web", VALIDATION_SEEDS, sample_scene),
     "print": Named(
-        "flat print in the shapes of relief, held-out seeds", HELD_OUT_SEEDS[:100], printed
+        "flat print in the shapes of relief, held-out seeds, one frame of each web",
+        PRINT_SEEDS,
+        print_scene,
     ),
-    "continuous": Named("one web, frame after frame", HELD_OUT_SEEDS[:1], sample_scene, 200),
-    "flat": Named("one flat bare web, frame after frame", HELD_OUT_SEEDS[:1], flat, 200),
+    "continuous": Named("one web, frame after frame", CONTINUOUS_SEEDS[:1], sample_scene, 200),
+    "flat": Named("one flat bare web, frame after frame", CONTINUOUS_SEEDS[:1], flat, 200),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,16 @@ from linescan.evaluation.datasets import TrueFrame
 from linescan.evaluation.datasets.base import KnownLight
 from linescan.evaluation.datasets.grid import height_on
 from linescan.evaluation.judging.models import About, height_map, resized
+from linescan.evaluation.shape_from_shading import (
+    LightDirection,
+    best_regularisation,
+    shape_from_shading,
+)
 from linescan.records import Convention, DepthMap, FloatArray
 
 PREFIX = "baseline:"
+SHADING_EVERY = 8
+"""One in so many frames of those that are fitted to serves to choose a regularisation."""
 Image = npt.NDArray[np.uint8]
 Guess = Callable[[Image, KnownLight | None], FloatArray]
 """From an image (h, w), and the light where it is known, to a height in any unit."""
@@ -45,9 +52,30 @@ def _fit_blur(examples: Sequence[Example]) -> tuple[str, Guess]:
     return f"{blur:g} px", lambda image, _light: blurred_intensity(image, blur)
 
 
+def _fit_shading(examples: Sequence[Example]) -> tuple[str, Guess]:
+    lit = [each for each in examples[::SHADING_EVERY] if each.light is not None]
+    if not lit:
+        raise ModelError("'baseline:shading': the light is not known in any frame")
+    how, _ = best_regularisation(
+        [each.image for each in lit],
+        [_direction(each.light) for each in lit],
+        [each.truth for each in lit],
+    )
+    return (
+        f"reach {how.reach_px:g} px, blur {how.blur_px:g} px",
+        lambda image, light: shape_from_shading(image, _direction(light), how),
+    )
+
+
+def _direction(light: KnownLight | None) -> LightDirection:
+    if light is None:
+        raise ModelError("'baseline:shading': the light of a frame is not known")
+    return LightDirection(**asdict(light))
+
+
 GUESSES: Mapping[str, Guess] = {"flat": _flat}
 """Baselines that need no fit."""
-FITS: Mapping[str, Fit] = {"blur": _fit_blur}
+FITS: Mapping[str, Fit] = {"blur": _fit_blur, "shading": _fit_shading}
 """Baselines that are fitted to some frames first, with the truth in hand."""
 
 

@@ -25,7 +25,7 @@ def test_the_same_seed_gives_the_same_picture_and_another_one_another() -> None:
 
 
 def test_it_is_the_gray_web_times_a_reflectance_and_its_height_is_the_truth() -> None:
-    frame = simulated_frame(900_003, SIDE, reduction=1)
+    frame = simulated_frame(900_003, SIDE, 1, "narrow")
     web = coloured_web(900_003, SIDE)
     assert web.height is not None
     np.testing.assert_array_equal(web.height, frame.height)
@@ -44,7 +44,7 @@ def test_reflectance_stays_within_its_bounds() -> None:
 def test_the_colour_says_nothing_of_the_height() -> None:
     correlations = []
     for seed in HELD_OUT_SEEDS[:12]:
-        height = simulated_frame(seed, SIDE, reduction=1).height
+        height = simulated_frame(seed, SIDE, 1, "narrow").height
         hue = np.subtract(*np.moveaxis(reflectance(seed, SIDE)[:, :, :2], 2, 0))
         correlations.append(np.corrcoef(hue.ravel(), height.ravel())[0, 1])
     assert abs(np.mean(correlations)) < 0.1
