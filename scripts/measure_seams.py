@@ -14,7 +14,7 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import cv2
 import numpy as np
@@ -25,7 +25,16 @@ from linescan.evaluation.seams import Phase, score_seams
 from linescan.pipeline.chain import through
 from linescan.pipeline.factory import processing_stages
 from linescan.recording import Recording
-from linescan.records import Convention, DepthMap, FloatArray, Frame, GrayArray, LineBlock, WebMap
+from linescan.records import (
+    Completed,
+    Convention,
+    DepthMap,
+    FloatArray,
+    Frame,
+    GrayArray,
+    LineBlock,
+    WebMap,
+)
 from linescan.segmentation import Segmenter
 from linescan.sources.base import SourceInfo
 from linescan.whole import WholeObject
@@ -84,10 +93,12 @@ class Web:
     def of(cls, path: Path) -> Web:
         """Read it whole; its height is repeated to full resolution."""
         recording = Recording.open(path)
-        if recording.truth is None:
+        first = recording.header.first_line
+        if recording.truth is None or first is None:
             raise SystemExit(f"{path} has no truth")
-        pixels = np.vstack([b.pixels for b in recording.blocks() if isinstance(b, LineBlock)])
-        coarse, _ = recording.truth.height(recording.header.first_line, len(pixels))
+        blocks = [b.pixels for b in recording.blocks() if isinstance(b, LineBlock)]
+        pixels = cast("GrayArray", np.vstack(blocks))
+        coarse, _ = recording.truth.height(first, len(pixels))
         step = recording.truth.header.height.step
         height = coarse.repeat(step, 0).repeat(step, 1)[: len(pixels), : pixels.shape[1]]
         return cls(pixels[:, :LINES], height[:, :LINES])
@@ -154,7 +165,8 @@ class _Model:
 
     def close(self) -> None:
         for left in self._segment.finish():
-            self.found += left.objects
+            if isinstance(left, Completed):
+                self.found += left.objects
 
 
 if __name__ == "__main__":

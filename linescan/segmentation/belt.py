@@ -197,4 +197,4 @@ def _place(sample: Sample, state: BeltState, *, steady: bool) -> tuple[float, fl
 def _shows(above: Floats, limit: float) -> bool:
     """Whether enough of a frame lies near the belt to be it."""
     near = np.count_nonzero(np.abs(above) <= limit)
-    return near >= MIN_SHARE * np.count_nonzero(np.isfinite(above))
+    return bool(near >= MIN_SHARE * np.count_nonzero(np.isfinite(above)))

@@ -103,7 +103,9 @@ def _cover(first: Indices, last: Indices, offset: float, step: float) -> tuple[I
     An array pixel reaches half a step to both sides of its centre; camera pixel n reaches from
     n - 0.5 to n + 0.5.
     """
-    return cover(offset + (first - 0.5) * step + 0.5, offset + (last + 0.5) * step + 0.5)
+    low = np.asarray(offset + (first - 0.5) * step + 0.5, np.float64)
+    high = np.asarray(offset + (last + 0.5) * step + 0.5, np.float64)
+    return cover(low, high)
 
 
 def cover(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> tuple[Indices, Indices]:

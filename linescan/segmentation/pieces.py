@@ -88,7 +88,8 @@ def add(one: Piece | None, other: Piece | None) -> Piece | None:
 
 def row_edges(web: WebMap, rows: int) -> tuple[Floats, Floats]:
     """Where array rows begin and end on the web, (rows,) each; line n reaches from n to n + 1."""
-    edges = web.line_offset + 0.5 + (np.arange(rows + 1) - 0.5) * web.line_step
+    places = np.arange(rows + 1, dtype=np.float64) - 0.5
+    edges = np.asarray(web.line_offset + 0.5 + places * web.line_step, np.float64)
     return edges[:-1], edges[1:]
 
 
@@ -150,7 +151,7 @@ class _Sums:
     count: int
 
     def of(self, values: Floats) -> Floats:
-        return np.bincount(self.owner, values, self.count)
+        return np.asarray(np.bincount(self.owner, values, self.count), np.float64)
 
     def least(self, values: Floats) -> Floats:
         least = np.full(self.count, np.inf)

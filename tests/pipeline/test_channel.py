@@ -24,9 +24,9 @@ class Piece:
         return (self.span,)
 
 
-def drain(channel: Channel[Piece]) -> list[Piece | Loss]:
+def drain(channel: Channel[Piece]) -> list[Piece | Loss | Completed]:
     channel.close()
-    got: list[Piece | Loss] = []
+    got: list[Piece | Loss | Completed] = []
     while True:
         try:
             got.append(channel.get())

@@ -134,7 +134,7 @@ def test_the_greeting() -> None:
 
 @pytest.mark.parametrize("vector", of("control", "request-"), ids=str)
 def test_the_publisher_takes_the_requests(vector: Loaded) -> None:
-    caller, frames = split([b"peer", *vector.frames])
+    caller, frames = split([b"peer", *vector.frames], None)
     assert caller == Caller((b"peer", b"") if len(vector.frames) > 1 else (b"peer",))
     caller, fields = parse(caller, frames)
     check(fields)

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linescan.config import SegmentationSection
-from linescan.records import Cause, Convention, DepthMap, Loss, Segmentation, WebMap
+from linescan.records import (
+    Cause,
+    Convention,
+    DepthMap,
+    Inspection,
+    Loss,
+    Segmentation,
+    WebMap,
+)
 from linescan.segmentation import Segment, segment_depth
 from tests.segmentation.frames import DISCS, WEB, Disc, depth_map, inspection, surface, truth
 
@@ -226,7 +234,7 @@ def test_the_stage_adds_the_segmentation_and_keeps_the_rest() -> None:
     stage = Segment(SegmentationSection())
     given = inspection(depth_map(surface()))
     (result,) = stage.process(given)
-    assert not isinstance(result, Loss)
+    assert isinstance(result, Inspection)
     assert result.segmentation is not None
     assert len(result.segmentation.objects) == len(DISCS)
     assert dataclasses.replace(result, segmentation=None) == given
@@ -258,7 +266,7 @@ def test_the_models_noise_floor_is_the_floor_unless_the_configuration_says_one()
     def raised(stage: Segment) -> float:
         stage.setup()
         (result,) = stage.process(given)
-        assert not isinstance(result, Loss)
+        assert isinstance(result, Inspection)
         assert result.segmentation is not None
         return result.segmentation.thresholds["raised"]
 
