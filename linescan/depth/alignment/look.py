@@ -26,6 +26,8 @@ LEAST_KNOWN: Final = 0.5
 LEAST_PARTS: Final = 4
 BARE: Final = 2.5
 """Places so many robust standard deviations off the median are objects, not bare web."""
+ROUNDING: Final = 1e-6
+"""A deviation below this share of the values' size is rounding: the frame is one value."""
 _SIGMA: Final = 1.4826
 
 
@@ -73,8 +75,10 @@ def look_at(depth: DepthMap) -> Look | None:
     ]
     if len(parts) < LEAST_PARTS:
         return None
-    mean = np.mean([part.mean for part in parts])
-    deviation = math.sqrt(max(0.0, float(np.mean([part.square for part in parts]) - mean**2)))
+    mean = float(np.mean([part.mean for part in parts]))
+    deviation = math.sqrt(max(0.0, float(np.mean([part.square for part in parts])) - mean**2))
+    if deviation <= ROUNDING * abs(mean):
+        deviation = 0.0
     rough = np.array([math.log(part.roughness) for part in parts if part.roughness > 0.0])
     return Look(
         middle(np.array([part.level for part in parts])),

@@ -101,7 +101,7 @@ class Reference:
         except (KeyError, TypeError, ValueError):
             return None
         numbers = (found.level, found.deviation, found.roughness or 0.0)
-        good = all(map(math.isfinite, numbers)) and found.deviation >= 0 and found.frames >= 1
+        good = all(map(math.isfinite, numbers)) and found.deviation > 0 and found.frames >= 1
         return found if good else None
 
 

@@ -83,7 +83,8 @@ class Align(FoldStage[Inspection, Inspection, AlignState]):
     def setup(self) -> None:
         """Say what frames are held against."""
         against = "the first frames" if self._stored is None else "a stored reference"
-        log.info("depth is aligned from frame to frame, held against %s", against)
+        each = "each frame by itself" if self._alone else "from frame to frame"
+        log.info("depth is aligned %s, held against %s", each, against)
 
     def process(self, item: Inspection) -> Iterable[Inspection | Loss]:
         """Give the inspection with its depth aligned; the shape stays."""
@@ -131,7 +132,8 @@ class Align(FoldStage[Inspection, Inspection, AlignState]):
         values += np.float32(shift.value)
         fade(values, shared)
         reference = state.reference
-        if look is not None:
+        # A frame of one value, as of a closed lens, tells nothing to hold others against.
+        if look is not None and look.deviation > 0.0:
             seen = look.aligned(scale, shift.value)
             reference = reference.seen(seen) if reference else Reference.of(seen, sha256)
         sure = _confidence(log_scale, shift, reference)

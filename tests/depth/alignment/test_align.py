@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -209,3 +210,23 @@ def test_inspections_without_depth_pass() -> None:
     item = next(inspections(web(1), ONES[:1], ZEROS[:1]))
     bare = Inspection(item.frame)
     assert list(Align(AlignmentSection()).process(bare)) == [bare]
+
+
+@pytest.mark.parametrize("convention", [Convention.HEIGHT, Convention.DISPARITY])
+def test_frames_of_one_value_are_no_reference(convention: Convention) -> None:
+    """The lens is closed for longer than a reference takes; then the web appears."""
+    strip = web(FRAMES)
+    closed = FIRST_FRAMES + 2
+    strip[: closed * (ROWS - OVERLAP) + OVERLAP] = 1.1
+    stage, noise = Align(AlignmentSection()), np.random.default_rng(2)
+    for k, item in enumerate(inspections(strip, ONES, ZEROS, convention)):
+        assert item.depth is not None
+        values = item.depth.values
+        if k >= closed:
+            values = values + noise.normal(0.0, 0.01, values.shape).astype(np.float32)
+        (result,) = stage.process(replace(item, depth=replace(item.depth, values=values)))
+        assert isinstance(result, Inspection)
+        assert result.depth is not None
+        assert result.depth.confidence is not None
+        assert (stage.reference is None) == (k < closed), k
+    assert result.depth.confidence > 0.25
