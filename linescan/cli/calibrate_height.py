@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -125,6 +126,10 @@ def height(
     named = [(option, path) for option, path in given.items() if path is not None]
     if len(named) + truth != 1:
         raise CalibrationError("give one of --map, --profiles, --blocks and --truth")
+    if map_step is not None and not all(0 < side < math.inf for side in map_step):
+        raise CalibrationError(f"--map-step {map_step[0]} {map_step[1]}: expected two above 0")
+    if not all(map(math.isfinite, map_at)):
+        raise CalibrationError(f"--map-at {map_at[0]} {map_at[1]}: expected a line and a column")
     settings = _settings(scan, config, list(overrides or ()))
     option, path = named[0] if named else ("--truth", scan)
     measured = _measured(option, path, unit, map_at, map_step, settings)

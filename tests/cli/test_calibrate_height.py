@@ -187,7 +187,9 @@ def test_the_noise_floor_is_in_the_unit_of_the_heights(calibration: Path, scan: 
     [
         ([], "give one of --map"),
         (["--truth", "--map", "a.npy"], "give one of --map"),
-        (["--map", "none.npy"], "none.npy: cannot be read"),
+        (["--map", "none.npy"], "none.npy: no such file"),
+        (["--map", "none.npy", "--map-step", "0", "1"], "expected two above 0"),
+        (["--map", "none.npy", "--map-at", "nan", "0"], "expected a line and a column"),
         (["--profiles", "{empty}"], "0 measured places"),
     ],
 )

@@ -20,14 +20,18 @@ def read_map(path: Path) -> Floats:
     """Read a 2-D .npy of heights as float64; what is not finite is not known.
 
     Raises:
-        CalibrationError: it cannot be read, or holds something else.
+        CalibrationError: it cannot be read, holds something else, or no height at all.
     """
     try:
         heights = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise CalibrationError(f"{path}: no such file") from error
     except (OSError, ValueError, EOFError) as error:
         raise CalibrationError(f"{path}: cannot be read as .npy: {error}") from error
     if not isinstance(heights, np.ndarray) or heights.ndim != 2 or heights.dtype.kind not in "fiu":
         raise CalibrationError(f"{path}: expected one 2-D array of numbers")
+    if not np.isfinite(heights).any():
+        raise CalibrationError(f"{path}: no height in it is known")
     return np.asarray(heights, np.float64)
 
 
@@ -75,5 +79,7 @@ def _read(path: Path, names: tuple[str, ...]) -> Iterator[tuple[float, ...]]:
                     raise CalibrationError(
                         f"{path}, line {reader.line_num}: expected numbers for {','.join(names)}"
                     ) from error
+    except FileNotFoundError as error:
+        raise CalibrationError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CalibrationError(f"{path}: cannot be read as CSV: {error}") from error

@@ -88,13 +88,17 @@ def test_files_are_read_and_what_is_wrong_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(CalibrationError, match="at least two heights"):
         read_blocks(file)
-    with pytest.raises(CalibrationError, match=r"no\.csv: cannot be read"):
+    with pytest.raises(CalibrationError, match=r"no\.csv: no such file"):
         read_blocks(tmp_path / "no.csv")
     np.save(tmp_path / "map.npy", np.zeros((3, 4), np.uint16))
     assert read_map(tmp_path / "map.npy").dtype == np.float64
     np.save(tmp_path / "map.npy", np.zeros(3))
     with pytest.raises(CalibrationError, match="2-D"):
         read_map(tmp_path / "map.npy")
+    for nothing in (np.full((3, 4), np.nan), np.zeros((5, 0))):
+        np.save(tmp_path / "map.npy", nothing)
+        with pytest.raises(CalibrationError, match="no height in it is known"):
+            read_map(tmp_path / "map.npy")
     (tmp_path / "map.npy").write_bytes(b"none")
     with pytest.raises(CalibrationError, match=r"cannot be read as \.npy"):
         read_map(tmp_path / "map.npy")
