@@ -181,7 +181,7 @@ def _settings(
             raise LinescanError(f"--size {size}: expected two sides, such as 252x252")
         overrides = [*overrides, f"depth.size=[{rows}, {columns}]"]
     if config is not None:
-        return load(config, overrides)
+        return load(config, overrides, source=SimulatedSource())
     return parse("", "evaluate", overrides, source=SimulatedSource())
 
 

@@ -53,6 +53,17 @@ def test_pairs_are_judged_at_their_own_aspect(tmp_path: Path) -> None:
     assert "does not say where objects are" in found["absent"]["mask_iou"]
 
 
+def test_settings_come_from_a_file_that_need_not_have_a_source(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "any.onnx")
+    settings = tmp_path / "line.yaml"
+    settings.write_text(f"depth: {{model: {model}}}\n", encoding="utf-8")
+    pairs = write_pairs(tmp_path / "pairs", 1)
+    options = ["-c", str(settings), "--backend", "cpu"]
+    result = CliRunner().invoke(app, ["evaluate", str(pairs), *options])
+    assert result.exit_code == 0, result.output
+    assert "handmade (scale-shift)" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

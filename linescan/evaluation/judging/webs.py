@@ -16,6 +16,7 @@ from linescan.evaluation.figures.masks import Overlap, mask_iou, object_free, ov
 from linescan.evaluation.figures.objects import LINES, ObjectTally, Thing, false_alarms, fates
 from linescan.evaluation.judging.alignments import Aligned, pixel_size
 from linescan.evaluation.judging.catalogue import Absent, Value
+from linescan.evaluation.judging.frames import NO_UNIT
 from linescan.records import DepthMap, FloatArray, Interval, LabelArray, Segmentation
 
 SIGMAS = 3.0
@@ -162,6 +163,8 @@ class Webs:
         found: dict[str, Value] = {
             "belt_noise": float(np.median(sigmas)) if sigmas else Absent("no object-free web")
         }
+        if not self._comparable:
+            found["belt_noise"] = NO_UNIT
         if not self._objects:
             return found | dict.fromkeys(keys[1:], NO_OBJECTS)
         every = mask_iou(each for web in webs for _, each in web.seen)
