@@ -137,7 +137,7 @@ def test_a_signal_while_waiting_for_subscribers_ends_at_once(start: Start, recor
         assert pipeline.poll() is None
     time.sleep(0.2)
     pipeline.send_signal(signal.SIGINT)
-    assert pipeline.wait(10) == 130
+    assert pipeline.wait(60) == 130
 
 
 def test_a_pace_and_a_duration_are_kept(linescan: Run, recording: Path, tmp_path: Path) -> None:
