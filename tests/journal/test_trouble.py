@@ -159,6 +159,23 @@ def test_positions_name_what_waits_for_the_disk(tmp_path: Path) -> None:
     keeping.close()
 
 
+def test_what_fails_unexpectedly_is_missing_and_not_there_as_well(
+    tmp_path: Path, writer: JournalWriter
+) -> None:
+    storing = writer._storing
+    assert storing is not None
+    with storing._writing:
+        writer.append(message(0).key, 1, message(0).frames)
+        wait_until(lambda: writer._backlog.is_empty)  # the thread has taken it
+        writer.append(message(1).key, 1, message(1).frames)
+        writer.append(message(2).key, 2**63, message(2).frames)  # no time of this world
+    writer.flush()
+    writer.append(message(3).key, 1, message(3).frames)
+    assert writer.sync() == {STREAM: 3}
+    assert (seqs(tmp_path), writer.state.missing) == ([0, 3], 2)
+    assert JournalReader(tmp_path).gaps(*STREAM) == [Interval(1, 2)]
+
+
 def test_a_gap_is_not_on_record_before_what_waits(tmp_path: Path, writer: JournalWriter) -> None:
     """Else its sync would call durable what is not written."""
     storing = writer._storing
