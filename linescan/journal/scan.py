@@ -53,8 +53,11 @@ def walk(handle: int, segment: int, start: int, size: int) -> Iterator[Record | 
         record = read_head(handle, segment, offset, size)
         if record is None:
             following = _search(handle, segment, offset + 1, size)
-            yield Damage(segment, offset, following)
-            offset = following
+            # A writer fills the zeros at its end in order: what stands before a whole record now
+            # may not have been there a moment ago.
+            if following == size or read_head(handle, segment, offset, size) is None:
+                yield Damage(segment, offset, following)
+                offset = following
         else:
             yield record
             offset = record.end

@@ -144,7 +144,7 @@ class Storing:
                 written += before
                 count += 1
             self._accept(segment, segment.flush(), written)
-        except OSError:
+        except BaseException:
             segment.revert()
             raise
         return count
@@ -161,7 +161,7 @@ class Storing:
                 for gap in gaps:
                     _stage_gap(segment, gap)
                 self._accept(segment, segment.flush(), gaps)
-            except OSError:
+            except BaseException:
                 segment.revert()
                 raise
         except OSError as error:

@@ -33,7 +33,8 @@ class _Run:
 
 
 def look(journal: Journal, name: str | None) -> Found:
-    """Ask the journal; slow."""
+    """Ask the journal, for all that was published; slow."""
+    journal.flush()
     mine = journal.acknowledged(name) if name is not None else {}
     return Found(journal.epochs(), journal.pruned(), mine)
 

@@ -36,11 +36,10 @@ class Replay:
 
     caller: Caller
     stream: Stream
-    first: int
+    next: int
+    """The number that is expected from the journal next."""
     last: int
     credit: int
-    next: int = 0
-    """The number that is expected from the journal next."""
     waiting: deque[Kept] = field(default_factory=deque)
     reserved: int = 0
     """Bytes of what is being read, or waits."""
@@ -108,7 +107,7 @@ class Replays:
             raise RequestError("busy", "the journal is slow: ask again in a second")
         if len(self._running) >= MOST:
             self._evict()
-        replay = Replay(caller, stream, first, last, credit, next=first)
+        replay = Replay(caller, stream, first, last, credit)
         self._running[caller.peer, caller.id] = replay
         self.pump()
 
@@ -230,10 +229,11 @@ class Replays:
         )
 
     def _has_room(self, replay: Replay, size: int) -> bool:
-        """Whether so much may be read."""
+        """Whether a replay may hold so much."""
         reserved: Counter[bytes] = Counter()
         for (peer, _), running in self._running.items():
-            reserved[peer] += running.reserved
+            if running is not replay:
+                reserved[peer] += running.reserved
         return self._router.has_room(replay.caller.peer, size, reserved)
 
     def _read(self, replay: Replay, count: int, size: int) -> Batch:
@@ -241,7 +241,7 @@ class Replays:
         batch: list[Kept] = []
         try:
             if replay.entries is None:
-                replay.entries = self._journal.read(replay.stream, replay.first, replay.last)
+                replay.entries = self._journal.read(replay.stream, replay.next, replay.last)
             while len(batch) < count and sum(map(_size, batch)) < size:
                 kept = next(replay.entries, None)
                 if kept is None:
@@ -258,6 +258,10 @@ class Replays:
             self._release(replay)
             return
         sizes = [_size(kept) for kept in batch.kept]
+        if sum(sizes) > replay.reserved and not self._has_room(replay, sum(sizes)):
+            replay.size = max(sizes)  # larger than was thought: read again once there is room
+            self._release(replay)
+            return
         for kept in batch.kept:
             replay.note(kept.seq)
         replay.waiting.extend(batch.kept)

@@ -75,6 +75,9 @@ class Journal(Protocol):
     def sync(self) -> Mapping[Stream, int]:
         """Make durable what was appended, and say up to which numbers that is."""
 
+    def flush(self) -> None:
+        """Wait until what was appended is kept, so that others name it and read it."""
+
     def epochs(self) -> Sequence[KeptEpoch]:
         """What is kept, in order of time."""
 

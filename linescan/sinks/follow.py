@@ -34,7 +34,9 @@ class Follower:
     def __init__(self, folder: Path, cursor: Cursor) -> None:
         self._reader = JournalReader(folder)
         self._cursor = cursor
-        self._seen: dict[Stream, int] = {}
+        # What was begun may have gone as a whole while nobody looked.
+        pruned = self._reader.pruned().items()
+        self._seen = {stream: last for stream, last in pruned if cursor[stream] >= 0}
         self.behind = 0
         if cursor.is_new:
             # What was gone before this sink existed was never promised to it.

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linescan.journal import Entry, JournalReader, JournalWriter
+from linescan.journal import Entry, JournalReader, JournalWriter, scan
 from linescan.journal.folder import Folder, opened
 from linescan.journal.layout import FILE_HEADER_BYTES, Record
 from linescan.journal.scan import walk
@@ -50,6 +50,24 @@ def records(folder: Path) -> list[Record]:
         found = list(walk(handle, 1, FILE_HEADER_BYTES, path.stat().st_size))
     assert all(isinstance(record, Record) for record in found)
     return [record for record in found if isinstance(record, Record)]
+
+
+def test_what_is_written_while_it_is_read_is_not_damaged(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file ends with zeros up to a whole block, and a writer fills them in order."""
+    segment, expected = Folder(folder).segment(1), records(folder)
+    data = segment.read_bytes()
+    begin = expected[1].offset
+    segment.write_bytes(data[:begin] + bytes(len(data) - begin))
+    search = scan._search
+
+    def written_meanwhile(*args: int) -> int:
+        segment.write_bytes(data)
+        return search(*args)
+
+    monkeypatch.setattr(scan, "_search", written_meanwhile)
+    assert records(folder) == expected
 
 
 @pytest.mark.parametrize("with_index", [False, True])

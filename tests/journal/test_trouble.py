@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +24,11 @@ from linescan.protocol import Kind
 from linescan.protocol.checksum import Frames, crc32c
 from linescan.publishing import Stream as Published
 from linescan.publishing.journalling import Journalling
+from linescan.publishing.positions import Found, look
 from linescan.records import Interval
 from tests.journal.entries import EPOCH, check, message, put, read_all, section, segments, seqs
 from tests.journal.small_disk import STREAM
+from tests.waiting import PATIENCE_S, wait_until
 
 BIG = 600_000
 """One message of so many bytes and a small one fill a segment."""
@@ -137,6 +140,40 @@ def test_a_disk_that_hangs_holds_nobody_up_and_takes_no_more_memory(tmp_path: Pa
     journal.close()
     assert seqs(tmp_path) == [0, 1, 2, 3, 4]
     assert JournalReader(tmp_path).gaps(*STREAM) == [Interval(5, 15)]
+
+
+def test_positions_name_what_waits_for_the_disk(tmp_path: Path) -> None:
+    """Else who begins with the oldest would begin after it."""
+    keeping = Keeping(section(folder=tmp_path))
+    keeping.open()
+    storing = keeping._writer._storing
+    assert storing is not None
+    stream, found = Published(EPOCH, "web-1", Kind.INSPECTION), list[Found]()
+    looking = threading.Thread(target=lambda: found.append(look(keeping, None)))
+    with storing._writing:
+        keeping.append(stream, 0, 1, message(0).frames)
+        looking.start()
+        wait_until(lambda: bool(storing._backlog._marks) or bool(found))
+    looking.join(PATIENCE_S)
+    assert [kept.streams for kept in found[0].epochs] == [{stream: (0, 0)}]
+    keeping.close()
+
+
+def test_what_fails_unexpectedly_is_missing_and_not_there_as_well(
+    tmp_path: Path, writer: JournalWriter
+) -> None:
+    storing = writer._storing
+    assert storing is not None
+    with storing._writing:
+        writer.append(message(0).key, 1, message(0).frames)
+        wait_until(lambda: writer._backlog.is_empty)  # the thread has taken it
+        writer.append(message(1).key, 1, message(1).frames)
+        writer.append(message(2).key, 2**63, message(2).frames)  # no time of this world
+    writer.flush()
+    writer.append(message(3).key, 1, message(3).frames)
+    assert writer.sync() == {STREAM: 3}
+    assert (seqs(tmp_path), writer.state.missing) == ([0, 3], 2)
+    assert JournalReader(tmp_path).gaps(*STREAM) == [Interval(1, 2)]
 
 
 def test_a_gap_is_not_on_record_before_what_waits(tmp_path: Path, writer: JournalWriter) -> None:

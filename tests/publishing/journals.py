@@ -58,6 +58,9 @@ class MemoryJournal:
             raise OSError("input/output error")
         return {stream: max(kept) for stream, kept in list(self._kept.items())}
 
+    def flush(self) -> None:
+        pass
+
     def epochs(self) -> Sequence[KeptEpoch]:
         return [
             KeptEpoch(

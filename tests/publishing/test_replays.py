@@ -223,6 +223,20 @@ def test_a_subscriber_that_stops_costs_bounded_memory_and_holds_nobody_up(
     wait_until(lambda: publisher._desk.held_bytes == 0)
 
 
+def test_replays_of_messages_larger_than_expected_leave_room_for_others(
+    publisher: Publisher, journal: MemoryJournal, ask: Asking
+) -> None:
+    """Nobody knows the size of the first message of a replay before it is read."""
+    messages = publish(publisher, 4, size=6 * MB)
+    with asking(publisher.endpoints["control"], rcvhwm=1, rcvbuf=4096) as stopped:
+        for _ in range(MOST_OF_A_PEER):
+            stopped.send("replay", **whole(publisher, 3))
+        wait_until(lambda: journal.read_count >= MOST_OF_A_PEER)
+        got, _ = take(ask, ask.send("replay", **whole(publisher, 3, credit=1)))
+        assert list(got.values()) == messages
+        assert publisher._desk.held_bytes <= SHARE
+
+
 def test_a_slow_journal_does_not_hold_up_what_is_published(
     publisher: Publisher, journal: MemoryJournal, ask: Asking
 ) -> None:

@@ -125,3 +125,21 @@ def test_a_known_sink_hears_of_all_that_went_meanwhile(tmp_path: Path) -> None:
     assert Gone(stream(line), 0, there[0] - 1) in gone
     assert there == list(range(there[0], 14))
     line.close()
+
+
+def test_a_sink_that_was_away_hears_of_a_run_that_went_as_a_whole(tmp_path: Path) -> None:
+    line = pruned_line(tmp_path)
+    first_epoch = stream(line)
+    line.inspection(1, size=(280, 420))
+    cursor = Cursor(tmp_path, NAME)
+    take(Follower(tmp_path, cursor), cursor)
+    cursor.save()
+    line.inspection(2, size=(280, 420))
+    line.begin()
+    line.inspection(14, size=(280, 420))
+    line.writer.prune()
+    cursor = Cursor(tmp_path, NAME)
+    items = take(Follower(tmp_path, cursor), cursor)
+    assert items[0] == Gone(first_epoch, 1, 2)
+    assert take(Follower(tmp_path, cursor), cursor) == []
+    line.close()
