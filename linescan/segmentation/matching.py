@@ -13,6 +13,7 @@ from linescan.records import WebMap
 from linescan.segmentation.pieces import row_edges
 from linescan.segmentation.regions import Regions
 
+Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int32]
 Pairs = list[tuple[int, int]]
 
@@ -41,13 +42,18 @@ def row_pairs(before: tuple[WebMap, int, int], after: tuple[WebMap, int]) -> lis
 
     Returns:
         (row before, row after) where the centre of either lies nearest to the other's, both within
-        the stretch that both frames show; none where they only touch.
+        the stretch that both frames show; none where they only touch. The outermost rows go with
+        all that they share web with: what begins or ends there is in no other row of its frame.
     """
     map_before, first_row, rows_before = before
     map_after, rows_after = after
-    end = row_edges(map_before, rows_before)[1][-1]
-    start = row_edges(map_after, rows_after)[0][0]
-    pairs = set()
+    low_before, high_before = row_edges(map_before, rows_before)
+    low_after, high_after = row_edges(map_after, rows_after)
+    end, start = high_before[-1], low_after[0]
+    pairs = {
+        *((rows_before - 1, n) for n in _sharing(low_before[-1], end, low_after, high_after)),
+        *((n, 0) for n in _sharing(start, high_after[0], low_before, high_before)),
+    }
     for n in range(rows_after):
         centre = map_after.line_offset + n * map_after.line_step
         if centre + 0.5 > end - TOLERANCE:
@@ -74,6 +80,12 @@ def touching(before: npt.NDArray[np.int32], after: npt.NDArray[np.int32]) -> Pai
     pairs.update(overlapping(before[1:], after[:-1]))
     pairs.update(overlapping(before[:-1], after[1:]))
     return sorted(pairs)
+
+
+def _sharing(low: float, high: float, lows: Floats, highs: Floats) -> list[int]:
+    """Rows, from ``lows`` to ``highs``, that have a part between ``low`` and ``high``."""
+    shared = np.minimum(high, highs) - np.maximum(low, lows)
+    return [int(n) for n in np.flatnonzero(shared > TOLERANCE)]
 
 
 def _nearest(web: WebMap, line: float) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +29,8 @@ class LineOptics:
 
     def blur(self, radiance: Array) -> Array:
         """Return (h, w) float32 from (h + 2 margins, w)."""
+        import cv2
+
         blurred = cv2.sepFilter2D(
             radiance, cv2.CV_32F, self._across, self._along, borderType=cv2.BORDER_REPLICATE
         )

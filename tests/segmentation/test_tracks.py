@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from linescan.records import FloatArray
@@ -109,6 +109,7 @@ def bar(rows: int, first: int, count: int, columns: slice = slice(2, 4)) -> Floa
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.3, 3.0), st.floats(0, 15))
+@example(5687, 1.0, 1.3125)
 def test_frames_at_other_array_rows(seed: int, step: float, overlap: float) -> None:
     """Rows of one frame lie between those of the next, as with real resolutions.
 
