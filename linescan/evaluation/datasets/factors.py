@@ -13,6 +13,7 @@ from linescan.evaluation.datasets.base import DataSetError
 from linescan.simulation import (
     Camera,
     Dust,
+    FeatureMix,
     Light,
     Material,
     Optics,
@@ -30,8 +31,8 @@ Lines = Callable[[SimulatedWeb, int, int], WebLines]
 MATERIAL_CONTRAST, MATERIAL_RELIEF = 0.06, 0.01
 """Of a surface type: deviation of its reflectance; rms height over that of the features."""
 SURFACES: tuple[MaterialKind, ...] = ("plain", "brushed", "rolled", "wood", "woven", "belt")
-CROWD = 3.0
-"""So many times the nominal number of features where parts overlap."""
+CROWD = FeatureMix(disc=20.0, bar=20.0, ring=10.0, letter=10.0)
+"""Instead of a seed's relief where parts overlap: so dense that most candidates touch another."""
 NOMINAL_LIGHT = Light(azimuth_drift_deg=0.0, elevation_drift_deg=0.0, gloss=0.0)
 NOMINAL_CAMERA = Camera()
 
@@ -140,9 +141,7 @@ def _surface(scene: Scene, level: float) -> Scene:
 
 
 def _overlap(scene: Scene, level: float) -> Scene:
-    mix = scene.relief
-    kinds = {name: CROWD * mix.density(name) for name in ("disc", "bar", "ring", "letter")}
-    return replace(scene, stacked=level, relief=replace(mix, **kinds))
+    return replace(scene, stacked=level, relief=CROWD)
 
 
 def _defocus(scene: Scene, level: float) -> Scene:
@@ -158,7 +157,7 @@ FACTORS: dict[str, Factor] = {
     ),
     "shadow": Factor("shadows from outside", "of direct light", 0, (0.3, 0.6, 0.9), 0, 1, _shadow),
     "overlap": Factor(
-        "crowded parts, share kept over each other", "", 0, (0, 0.3, 0.6, 1), 0, 1, _overlap
+        "crowded parts, share of those in touch kept", "", 0, (0, 0.3, 0.6, 1), 0, 1, _overlap
     ),
     "cables": Factor(
         "cables in the way",
