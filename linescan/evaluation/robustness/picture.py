@@ -66,6 +66,7 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
 
 def _panel(axes: Axes, key: str, group: Sequence[Outcome], nominal: Outcome) -> None:
     factor = FACTORS[key]
+    style = "o" if factor.names else "o-"  # names have no order that a line could follow
     axes.set_title(factor.title)
     axes.set_xticks(range(len(group)), [each.condition.level for each in group])
     axes.set_xlabel(factor.unit)
@@ -73,7 +74,13 @@ def _panel(axes: Axes, key: str, group: Sequence[Outcome], nominal: Outcome) -> 
     for name, colour in COLOURS.items():
         values = [value if (value := each.value(name)) is not None else float("nan")
                   for each in group]  # fmt: skip
-        axes.plot(values, "o-", color=colour, markersize=3.5, label=BY_KEY[name].title)
+        axes.plot(
+            values,
+            style,
+            color=colour,
+            markersize=3.5,
+            label=BY_KEY[name].title,
+        )
         level = nominal.value(name)
         if level is not None:
             axes.axhline(level, color=colour, linewidth=0.8, linestyle="--", alpha=0.6)
