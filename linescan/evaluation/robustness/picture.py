@@ -14,7 +14,9 @@ from linescan.evaluation.robustness.suite import KEYS, Outcome, RobustnessError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS: Final = dict(zip(KEYS, ("#c2410c", "#0f766e", "#2563eb", "#9333ea"), strict=True))
+COLOURS: Final = dict(
+    zip(KEYS, ("#c2410c", "#0f766e", "#2563eb", "#9333ea", "#9aa5b1"), strict=True)
+)
 STYLE: Final[Any] = {
     "font.size": 8.5,
     "axes.titlesize": 9.5,

@@ -17,8 +17,9 @@ from linescan.evaluation.judging.verdict import Verdict
 from linescan.version import __version__
 
 NOMINAL = "simulated:nominal"
-KEYS = ("rmse_over_sigma", "mask_iou", "object_precision", "object_recall")
-"""The figures that are followed, as in ``catalogue``."""
+KEYS = ("rmse_over_sigma", "mask_iou", "object_precision", "object_recall", "right_sign")
+"""The figures that are followed, see ``catalogue``; the sign, because alignment by scale and shift
+turns over what came out upside down."""
 FORMAT, VERSION = "linescan-robustness", 1
 Progress = Callable[[str, int, int], None]
 """Told the condition that is judged, the frames judged so far, and of how many."""

@@ -70,7 +70,7 @@ def test_document_and_table_say_what_came_out(outcomes: list[Outcome]) -> None:
     assert second["figures"] == {key: outcomes[1].value(key) for key in KEYS}
     lines = to_markdown(outcomes).splitlines()
     assert len(lines) == 4
-    assert {line.count("|") for line in lines} == {8}
+    assert {line.count("|") for line in lines} == {9}
     assert lines[3].startswith("| read noise | 0.1 of full scale | ")
 
 
