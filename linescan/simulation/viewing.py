@@ -122,9 +122,11 @@ def lay_cables(scene: Scene, lines: WebLines, cables: int) -> WebLines:
     full = (1 << scene.camera.bit_depth) - 1
     lit = lines.pixels * (1 - np.float32(CABLE_SHADOW) * shadow)
     painted = np.where(hidden > 0, reflectance * np.float32(scene.camera.exposure * full), lit)
+    painted = np.clip(painted, 0, full)
+    narrow = scene.camera.bit_depth == 8
     return WebLines(
         lines.first_line,
-        np.clip(painted, 0, full).astype(lines.pixels.dtype),
+        painted.astype(np.uint8) if narrow else painted.astype(np.uint16),
         np.where(hidden > 0, np.float32(np.nan), lines.height),
         np.where(hidden > 0, np.uint16(0), lines.labels),
         lines.encoder,
