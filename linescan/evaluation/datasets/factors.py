@@ -157,7 +157,7 @@ FACTORS: dict[str, Factor] = {
     ),
     "shadow": Factor("shadows from outside", "of direct light", 0, (0.3, 0.6, 0.9), 0, 1, _shadow),
     "overlap": Factor(
-        "crowded parts, share of those in touch kept", "", 0, (0, 0.3, 0.6, 1), 0, 1, _overlap
+        "parts over each other", "of those in touch", 0, (0, 0.3, 0.6, 1), 0, 1, _overlap
     ),
     "cables": Factor(
         "cables in the way",
