@@ -28,8 +28,9 @@ def evaluate(
         typer.Argument(
             metavar="DATASET...",
             help="The folder of a recording with truth, a folder of pairs NAME_intensity.png and "
-            "NAME_height_um.npy, simulated:NAME (held-out, validation, print, continuous, flat), "
-            "or lit:NAME_height_UNIT.npy, a height map that the simulator lights.",
+            "NAME_height_um.npy, simulated:NAME (held-out, validation, nominal, print, continuous, "
+            "flat; simulated:nominal+gloss=0.5 changes one factor), or lit:NAME_height_UNIT.npy, "
+            "a height map that the simulator lights.",
             show_default=False,
         ),
     ],

@@ -130,7 +130,10 @@ class FeatureField:
         return tuple(
             f
             for f in self._candidates.get(cell, self._draw_candidates)
-            if not any(r.priority > f.priority and r.touches(f) for r in rivals)
+            if (
+                f.priority % 1 > 1 - self._scene.stacked
+                or not any(r.priority > f.priority and r.touches(f) for r in rivals)
+            )
             and not any(hole.touches(f) for hole in holes)
         )
 

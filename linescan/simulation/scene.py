@@ -135,6 +135,8 @@ class Scene:
         sunk: share of discs, bars, rings and letters that are debossed instead of embossed.
         shallow: share of the features only one to three times as high as the roughness; they are
             in the height but are not objects.
+        stacked: share of the features that stay although they touch another: they lie over each
+            other and their heights add up. Nobody draws it but who asks for it.
         albedo: reflectance.
         light: illumination.
         camera: sensor and encoder.
@@ -157,6 +159,7 @@ class Scene:
     size: float = 1.0
     sunk: float = 0.0
     shallow: float = 0.0
+    stacked: float = 0.0
     albedo: Albedo = field(default_factory=Albedo)
     light: Light = field(default_factory=Light)
     camera: Camera = field(default_factory=Camera)

@@ -16,6 +16,7 @@ from linescan.evaluation.datasets.base import (
     Wanted,
     every,
 )
+from linescan.evaluation.datasets.factors import AS_DRAWN, Variant, nominal, variant
 from linescan.recording import TruthObject
 from linescan.records import Frame, WebMap
 from linescan.simulation import FeatureMix, Scene, SimulatedWeb, sample_scene
@@ -60,6 +61,11 @@ NAMED: dict[str, Named] = {
         partial(sample_scene, ranges="narrow"),
     ),
     "validation": Named("validation seeds, one frame of each web", VALIDATION_SEEDS, sample_scene),
+    "nominal": Named(
+        "held-out seeds, one frame of each web, one light and one camera for all",
+        HELD_OUT_SEEDS,
+        nominal,
+    ),
     "print": Named(
         "flat print in the shapes of relief, held-out seeds, one frame of each web",
         PRINT_SEEDS,
@@ -77,13 +83,14 @@ class SimulatedFrames:
     pictures = False
 
     def __init__(self, name: str) -> None:
-        """Choose the set ``simulated:NAME`` or ``simulated:NAME@WIDTH``.
+        """Choose the set ``simulated:NAME``, ``+FACTOR=LEVEL`` and ``@WIDTH`` after it or not.
 
         Raises:
-            DataSetError: there is no such set, or its web is too narrow or too wide.
+            DataSetError: there is no such set or factor, or its web is too narrow or too wide.
         """
         self.name = name
-        chosen, at, width = name.removeprefix(PREFIX).partition("@")
+        asked, at, width = name.removeprefix(PREFIX).partition("@")
+        chosen, plus, changed = asked.partition("+")
         if chosen not in NAMED:
             raise DataSetError(f"{name}: expected {PREFIX}NAME, NAME being {', '.join(NAMED)}")
         if at and not (width.isdecimal() and LEAST_WIDTH <= int(width) <= MOST_WIDTH):
@@ -91,8 +98,12 @@ class SimulatedFrames:
                 f"{name}: expected columns of the web after @, {LEAST_WIDTH} to {MOST_WIDTH}"
             )
         self._set = NAMED[chosen]
+        if plus and self._set.frames > 1:
+            raise DataSetError(f"{name}: factors are for sets with one frame of each web")
+        self._variant = variant(name, changed) if plus else AS_DRAWN
         self._width = int(width) if at else WIDTH
-        self.about = f"simulated web, {self._set.about}, {self._width} columns"
+        said = ", ".join(filter(None, (self._set.about, self._variant.about)))
+        self.about = f"simulated web, {said}, {self._width} columns"
         self.count = len(self._set.seeds) * self._set.frames
         self.continuous = self._set.frames > 1
 
@@ -101,18 +112,22 @@ class SimulatedFrames:
         each = self._set.frames
         overlap = self._width // OVERLAP_SHARE if self.continuous else 0
         for place, seed in enumerate(self._set.seeds):
-            web = SimulatedWeb(self._set.scene(seed, self._width))
+            scene = self._variant.scene(self._set.scene(seed, self._width))
+            web = SimulatedWeb(scene)
             for number in range(each):
                 if wanted(place * each + number):
                     first = number * (self._width - overlap)
-                    frame = draw(web, first, self._width, overlap if number else 0)
+                    again = overlap if number else 0
+                    frame = draw(web, first, self._width, again, self._variant)
                     yield place * each + number, frame
 
 
-def draw(web: SimulatedWeb, first_line: int, rows: int, overlap: int) -> TrueFrame:
+def draw(
+    web: SimulatedWeb, first_line: int, rows: int, overlap: int, seen: Variant = AS_DRAWN
+) -> TrueFrame:
     """One frame of a simulated web, with all that is known of it."""
     scene = web.scene
-    lines = web.lines(first_line, rows)
+    lines = seen.lines(web, first_line, rows)
     objects = web.objects(first_line, rows)
     pitch = scene.pitch_mm
     return TrueFrame(
