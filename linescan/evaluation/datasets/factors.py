@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from linescan.evaluation.datasets.base import DataSetError
 from linescan.simulation import (
@@ -119,11 +120,19 @@ class Factor:
 
 
 def _light(name: str) -> Callable[[Scene, float], Scene]:
-    return lambda scene, level: replace(scene, light=replace(scene.light, **{name: level}))
+    def change(scene: Scene, level: float) -> Scene:
+        field: dict[str, Any] = {name: level}
+        return replace(scene, light=replace(scene.light, **field))
+
+    return change
 
 
 def _camera(name: str) -> Callable[[Scene, float], Scene]:
-    return lambda scene, level: replace(scene, camera=replace(scene.camera, **{name: level}))
+    def change(scene: Scene, level: float) -> Scene:
+        field: dict[str, Any] = {name: level}
+        return replace(scene, camera=replace(scene.camera, **field))
+
+    return change
 
 
 def _shadow(scene: Scene, level: float) -> Scene:
