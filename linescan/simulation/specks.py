@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ from linescan.simulation.shapes import Shape
 Array = NDArray[np.float32]
 
 
-class _Scatter:
+class _Scatter(ABC):
     """Shapes of one kind at random places, by cell."""
 
     def __init__(self, scene: Scene, grid: Grid, layer: str, density: float) -> None:
@@ -45,8 +47,9 @@ class _Scatter:
         shape, peak = self._shape(rng)
         return Feature(cell, index, x, y, shape, peak, 0.0)
 
+    @abstractmethod
     def _shape(self, rng: np.random.Generator) -> tuple[Shape, float]:
-        raise NotImplementedError
+        """Draw a shape and its signed peak."""
 
 
 class DustField(_Scatter):
