@@ -33,6 +33,8 @@ INTERRUPT_MADE_AN_ERROR = AT_IMPORT.format(  # as modules in C do
 """
 )
 BROKEN = AT_IMPORT.format(act='raise ImportError("initialization failed")')
+ON_ONNX_RUNTIME = ("--set", "depth.backend=cpu")
+"""A choice that was remembered may load another engine alone."""
 NOTING_AUDITOR = """
 from linescan.cli import main
 from linescan.client import StreamAudit
@@ -66,11 +68,12 @@ def test_ctrl_c_while_the_program_is_imported(start: Start, module: str) -> None
 
 @pytest.mark.parametrize("module", ["pydantic", "linescan.pipeline.runner", "onnxruntime"])
 def test_ctrl_c_while_a_command_is_imported(start: Start, recording: Path, module: str) -> None:
-    assert_interrupted(Result(start(module, "replay", recording, *SILENT, script=INTERRUPT)))
+    arguments = ("replay", recording, *SILENT, *ON_ONNX_RUNTIME)
+    assert_interrupted(Result(start(module, *arguments, script=INTERRUPT)))
 
 
 def test_ctrl_c_that_a_module_makes_another_error_of(start: Start, recording: Path) -> None:
-    arguments = ("onnxruntime", "replay", recording, *SILENT)
+    arguments = ("onnxruntime", "replay", recording, *SILENT, *ON_ONNX_RUNTIME)
     assert_interrupted(Result(start(*arguments, script=INTERRUPT_MADE_AN_ERROR)))
     broken = Result(start(*arguments, script=BROKEN))
     assert broken.code == 2
