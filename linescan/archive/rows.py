@@ -8,6 +8,8 @@ from typing import Final
 from linescan.errors import JournalError
 from linescan.journal import Entry
 from linescan.protocol import CompletedEvent, InspectionMessage, decode
+from linescan.records import WebObject
+from linescan.whole import WholeObject
 
 Cell = str | int | float | bool | None
 
@@ -89,18 +91,25 @@ def rows(entry: Entry) -> Iterator[list[Cell]]:
         yield [
             *head,
             found.id,
-            found.first_line,
-            found.line_count,
-            found.first_column,
-            found.column_count,
-            found.area_px,
-            found.area_mm2,
+            *_place(found),
             found.mean_height,
             found.max_height,
             found.touches_start,
             found.touches_end,
             found.track,
         ]
+
+
+def _place(found: WebObject | WholeObject) -> tuple[Cell, ...]:
+    """Box on the web and area, in the order of both kinds of columns."""
+    return (
+        found.first_line,
+        found.line_count,
+        found.first_column,
+        found.column_count,
+        found.area_px,
+        found.area_mm2,
+    )
 
 
 def whole_rows(entry: Entry) -> Iterator[list[Cell]]:
@@ -128,12 +137,7 @@ def whole_rows(entry: Entry) -> Iterator[list[Cell]]:
         yield [
             *head,
             found.track,
-            found.first_line,
-            found.line_count,
-            found.first_column,
-            found.column_count,
-            found.area_px,
-            found.area_mm2,
+            *_place(found),
             found.volume_px,
             found.volume_mm3,
             found.mean_height,

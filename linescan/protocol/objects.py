@@ -16,12 +16,7 @@ def object_json(found: WebObject) -> Json:
     """An object of a frame."""
     return {
         "id": int(found.id),
-        "first_line": int(found.first_line),
-        "line_count": int(found.line_count),
-        "first_column": int(found.first_column),
-        "column_count": int(found.column_count),
-        "area_px": number_json(found.area_px),
-        "area_mm2": None if found.area_mm2 is None else number_json(found.area_mm2),
+        **_place_json(found),
         "mean_height": number_json(found.mean_height),
         "max_height": number_json(found.max_height),
         "touches_start": bool(found.touches_start),
@@ -34,12 +29,7 @@ def whole_json(found: WholeObject) -> Json:
     """A complete object."""
     return {
         "track": int(found.track),
-        "first_line": int(found.first_line),
-        "line_count": int(found.line_count),
-        "first_column": int(found.first_column),
-        "column_count": int(found.column_count),
-        "area_px": number_json(found.area_px),
-        "area_mm2": None if found.area_mm2 is None else number_json(found.area_mm2),
+        **_place_json(found),
         "volume_px": number_json(found.volume_px),
         "volume_mm3": None if found.volume_mm3 is None else number_json(found.volume_mm3),
         "mean_height": number_json(found.mean_height),
@@ -48,6 +38,18 @@ def whole_json(found: WholeObject) -> Json:
         "extent": number_json(found.extent),
         "cut": found.cut.names(),
         "merged": [int(number) for number in found.merged],
+    }
+
+
+def _place_json(found: WebObject | WholeObject) -> Json:
+    """Box on the web and area, in the order of the header."""
+    return {
+        "first_line": int(found.first_line),
+        "line_count": int(found.line_count),
+        "first_column": int(found.first_column),
+        "column_count": int(found.column_count),
+        "area_px": number_json(found.area_px),
+        "area_mm2": None if found.area_mm2 is None else number_json(found.area_mm2),
     }
 
 
