@@ -32,7 +32,12 @@ INTERRUPT_MADE_AN_ERROR = AT_IMPORT.format(  # as modules in C do
                 raise ImportError("initialization failed") from None
 """
 )
-BROKEN = AT_IMPORT.format(act='raise ImportError("initialization failed")')
+BROKEN = AT_IMPORT.format(  # each time: an engine that was remembered is tried twice
+    act="""
+            sys.meta_path.insert(0, self)
+            raise ImportError("initialization failed")
+"""
+)
 ON_ONNX_RUNTIME = ("--set", "depth.backend=cpu")
 """A choice that was remembered may load another engine alone."""
 NOTING_AUDITOR = """
