@@ -29,8 +29,8 @@ class JournalSection(Section):
     segment_mb: int = Field(default=256, ge=1, le=16384)
     """Size of one file, in MB; space is given back by whole files."""
     buffer_mb: int = Field(default=256, ge=1, le=16384)
-    """Most memory for messages that wait for the disk, in MB; where that is full, messages are
-    left out of the journal."""
+    """Most shared memory for messages that wait for the disk, in MB; where that is full, messages
+    are left out of the journal."""
     sync_ms: int = Field(default=50, ge=1, le=60_000)
     """How often the disk is told to keep what was written; what came since is not yet durable."""
     keep_for: tuple[Annotated[str, Field(pattern=SUBSCRIBER)], ...] = Field(

@@ -45,6 +45,10 @@ class Account:
         """Whether all is well."""
         return self._alarm.state(self._missing.total)
 
+    def last(self, stream: Stream) -> int:
+        """The last number of a stream that is known; ``NOTHING`` where there is none."""
+        return self._last.get(stream, NOTHING)
+
     def check(self, key: Key) -> None:
         """Make sure that a number comes for the first time.
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from linescan.journal.keys import Key
-from linescan.journal.segment import Part
+from linescan.journal.layout import Part
+from linescan.journal.spool import Place, Spool
 
 MOST_WAITING: Final = 65536
 """Messages that wait, at most."""
@@ -20,12 +21,21 @@ BATCH: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that is not written yet."""
+    """A message that is not written yet.
+
+    Attributes:
+        key: which.
+        published_ns: when, host time.
+        parts: of the message.
+        size: of all parts.
+        place: where it waits; None in memory that ends with the process.
+    """
 
     key: Key
     published_ns: int
     parts: Sequence[Part]
     size: int
+    place: Place | None = None
 
 
 @dataclass(slots=True)
@@ -46,14 +56,16 @@ class Backlog:
 
     Args:
         most_bytes: of messages that wait or are being written.
+        spool: where they wait.
 
     Attributes:
         lock: guards it; its condition says that something has changed.
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, spool: Spool) -> None:
         self.lock = threading.Condition()
         self._most_bytes = most_bytes
+        self._spool = spool
         self._items: deque[Waiting] = deque()
         self._marks: deque[tuple[int, threading.Event]] = deque()
         self._bytes = 0
@@ -61,11 +73,15 @@ class Backlog:
         self._patient = True
         self._closed = False
 
-    def has_room(self, size: int, patience_s: float) -> bool:
+    def has_room(self, item: Waiting, patience_s: float) -> bool:
         """Whether one more may wait; where none may, waits for that once, until half has gone."""
-        if not self._fits(size) and self._patient:
-            self._patient = self.lock.wait_for(lambda: self._fits(size), patience_s)
-        return self._fits(size)
+        if not self._fits(item) and self._patient:
+            self._patient = self.lock.wait_for(lambda: self._fits(item), patience_s)
+        return self._fits(item)
+
+    def reserve(self, item: Waiting) -> Place | None:
+        """A place for a message that is about to be added; None where it must do without."""
+        return self._spool.take(item.key, item.parts)
 
     @property
     def is_empty(self) -> bool:
@@ -103,7 +119,10 @@ class Backlog:
 
     def done(self, batch: Batch) -> None:
         """It is written, or missing."""
-        self._bytes -= sum(item.size for item in batch.items)
+        for item in batch.items:
+            self._bytes -= item.size
+            if item.place is not None:
+                self._spool.give_back(item.place)
         self._patient = self._patient or 2 * self._bytes <= self._most_bytes
         for mark in batch.marks:
             mark.set()
@@ -114,7 +133,8 @@ class Backlog:
         self._closed = True
         self.lock.notify_all()
 
-    def _fits(self, size: int) -> bool:
-        return len(self._items) < MOST_WAITING and (
-            not self._bytes or self._bytes + size <= self._most_bytes
-        )
+    def _fits(self, item: Waiting) -> bool:
+        if len(self._items) >= MOST_WAITING:
+            return False
+        fits = not self._bytes or self._bytes + item.size <= self._most_bytes
+        return fits and self._spool.fits(item.key, item.parts)

@@ -43,6 +43,11 @@ class Folder:
         return self.path / "pruned.json"
 
     @property
+    def spool(self) -> Path:
+        """The file that names the memory in which messages wait; gone when none do."""
+        return self.path / "spool"
+
+    @property
     def lock(self) -> Path:
         """The file that the writer holds locked."""
         return self.path / "lock"

@@ -17,6 +17,9 @@ from linescan.journal.keys import Content, Key, Range
 from linescan.protocol import Buffer, Kind
 from linescan.protocol.checksum import crc32c
 
+Part = tuple[memoryview, int]
+"""Bytes of a message's part, and their CRC-32C."""
+
 FILE_MAGIC: Final = b"\x89LSJRNL\n"
 RECORD_MAGIC: Final = b"\x89LSRECD\n"
 VERSION: Final = 1
@@ -156,6 +159,12 @@ def check(key: Key, count: int) -> None:
         raise JournalError(f"{key}: sequence numbers are 0 to {MOST_SEQ - 1}")
 
 
+def head_size(key: Key, count: int) -> int:
+    """Length of the head of a message of ``count`` parts."""
+    names = len(key.epoch.encode()) + len(key.camera.encode())
+    return LEAST_HEAD_BYTES + names + count * _PART.size
+
+
 def pack_head(
     segment: int,
     offset: int,
@@ -166,7 +175,7 @@ def pack_head(
 ) -> bytes:
     """The head of a record for this place; what it names was checked by ``check``."""
     epoch, camera = key.epoch.encode(), key.camera.encode()
-    size = LEAST_HEAD_BYTES + len(epoch) + len(camera) + len(parts) * _PART.size
+    size = head_size(key, len(parts))
     fixed = _HEAD.pack(
         RECORD_MAGIC,
         size,

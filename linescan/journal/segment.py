@@ -12,6 +12,7 @@ from linescan.journal.folder import Folder, sync_folder
 from linescan.journal.keys import Key
 from linescan.journal.layout import (
     FILE_HEADER_BYTES,
+    Part,
     Record,
     checksum,
     pack_file_header,
@@ -20,9 +21,6 @@ from linescan.journal.layout import (
 )
 from linescan.protocol import Buffer
 from linescan.protocol.checksum import Frames
-
-Part = tuple[memoryview, int]
-"""Bytes of a message's part, and their CRC-32C."""
 
 
 def prepare(frames: Sequence[Buffer]) -> list[Part]:

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,12 +19,14 @@ from linescan.journal.backlog import Backlog, Waiting
 from linescan.journal.folder import Folder, lock_folder, opened, sync_folder
 from linescan.journal.indexing import Indexing
 from linescan.journal.keys import Key, Stream
-from linescan.journal.layout import Record, check
+from linescan.journal.layout import Part, Record, check
 from linescan.journal.problems import write_error
 from linescan.journal.pruning import prune
 from linescan.journal.recovery import created_ns
+from linescan.journal.rescue import rescue
 from linescan.journal.retention import Choice, Limits
 from linescan.journal.segment import Segment, prepare
+from linescan.journal.spool import Place, Spool
 from linescan.journal.storing import Storing
 from linescan.protocol import Buffer
 
@@ -55,7 +58,9 @@ class JournalWriter:
         self._folder = Folder(folder)
         self._section = section
         self._sync_lock = threading.Lock()  # one sync at a time; guards the index
-        self._backlog = Backlog(section.buffer_bytes)  # its lock guards the account and segments
+        self._spool = Spool(self._folder, section.buffer_bytes)
+        # Its lock guards the account, the segments and the places in the spool.
+        self._backlog = Backlog(section.buffer_bytes, self._spool)
         self._account = Account()
         self._storing: Storing | None = None
         self._handle: int | None = None
@@ -77,6 +82,8 @@ class JournalWriter:
                 sync_folder(path)
             self._indexing.open()
             self._resume()
+            rescue(self._folder, self._account.last, self._write_now, self.note_missing)
+            self._spool.open()
         except OSError as error:
             self.close()
             raise write_error(self._folder.path, error) from error
@@ -87,8 +94,10 @@ class JournalWriter:
     def append(self, key: Key, published_ns: int, frames: Sequence[Buffer]) -> None:
         """Have one message written, soon; ``sync`` makes it durable.
 
-        The frames must not change any more. What cannot be written later counts as missing, as
-        what is refused here does: the alarm of ``state`` says so, and a gap record will.
+        Afterwards it survives the death of the process, if there is shared memory for it. One
+        thread appends; the frames must not change any more. What cannot be written later counts as
+        missing, as what is refused here does: the alarm of ``state`` says so, and a gap record
+        will.
 
         Raises:
             JournalError: it cannot be written down or its number came before; or the disk does not
@@ -96,22 +105,26 @@ class JournalWriter:
         """
         parts = prepare(frames)
         check(key, len(parts))
-        size = sum(view.nbytes for view, _ in parts)
+        item = Waiting(key, published_ns, parts, sum(view.nbytes for view, _ in parts))
         with self._backlog.lock:
             storing = self._opened()
             try:
                 self._account.check(key)
             except JournalError as error:
                 raise JournalError(f"{self._folder.path}: {error}") from error
-            if not self._keeps_up(storing) or not self._backlog.has_room(size, PATIENCE_S):
+            if not self._keeps_up(storing) or not self._backlog.has_room(item, PATIENCE_S):
                 problem = (
                     f"{self._folder.path}: the disk does not keep up with what is written: messages"
                     " are left out of the journal until it does; use a faster disk, or publish less"
                 )
-                self._account.fail(key, size, problem)
+                self._account.fail(key, item.size, problem)
                 raise JournalError(problem)
             self._account.take(key)
-            self._backlog.add(Waiting(key, published_ns, parts, size))
+            place = self._backlog.reserve(item)
+        if place is not None:
+            item = replace(item, parts=self._copied(item, place), place=place)
+        with self._backlog.lock:
+            self._backlog.add(item)
 
     def note_missing(self, key: Key) -> None:
         """A message will not come: a gap record will say so, as soon as there is room.
@@ -191,6 +204,7 @@ class JournalWriter:
                 self._backlog.close()
             if storing is not None:
                 storing.close()
+            self._spool.close()
             self._indexing.close()
             os.close(self._handle)
             self._handle = None
@@ -222,12 +236,25 @@ class JournalWriter:
                 segments.append(Segment.resume(self._folder, numbers[-1], size, created))
         self._account.begin(lasts)
         most = min(self._section.buffer_bytes, MOST_OPEN * self._section.segment_bytes)
-        self._backlog = Backlog(most)
+        self._spool = Spool(self._folder, most)
+        self._backlog = Backlog(most, self._spool)
         following = (numbers[-1] if numbers else 0) + 1
         full = self._section.segment_bytes
         self._storing = Storing(
             self._folder, full, self._backlog, self._account, segments, following
         )
+
+    def _copied(self, item: Waiting, place: Place) -> Sequence[Part]:
+        """The parts of a message in its place; others need not wait for the copy."""
+        try:
+            return self._spool.fill(place, item.key, item.published_ns, item.parts)
+        except Exception:
+            log.exception("%s cannot be written down", item.key)
+            return item.parts  # whoever writes it will fail, too, and count it as missing
+
+    def _write_now(self, key: Key, published_ns: int, frames: Sequence[Buffer]) -> None:
+        self.append(key, published_ns, frames)
+        self.flush()
 
     def _sync_segment(
         self, storing: Storing, segment: Segment, size: int, count: int, errors: list[OSError]

@@ -45,7 +45,7 @@ class Keeping:
         return {Stream(*stream): seq for stream, seq in self._writer.sync().items()}
 
     def flush(self) -> None:
-        """Wait until what was appended is written, and would survive the death of the process.
+        """Wait until what was appended is written, so that it can be read.
 
         Raises:
             JournalError: the disk does not answer.

@@ -125,8 +125,6 @@ def main() -> None:
         getattr(line, name)(*(json.loads(arg) for arg in args))
         if name != "close":
             line.stage.publisher.flush(PATIENCE_S)
-            if line.journal is not None:
-                line.journal.flush()
         answer("done")
 
 

@@ -1,14 +1,17 @@
 """Writers that are killed: each round a child appends and syncs until SIGKILL ends it.
 
-Prints a line for each round: the epoch, and the last number that was reported durable (-1: none).
+Prints a line for each round: the epoch, the last number that was reported durable, and the last one
+that was appended (-1: none).
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import random
 import select
 import signal
+import struct
 import sys
 import threading
 import time
@@ -30,7 +33,10 @@ def entries(epoch: str) -> Iterator[Entry]:
         seq += 1
 
 
-def write(folder: Path, epoch: str, pipe: int) -> None:
+APPENDED = struct.Struct("<q")
+
+
+def write(folder: Path, epoch: str, pipe: int, appended: mmap.mmap) -> None:
     writer = JournalWriter(folder, section(max_gb=0.1))
     writer.open()
 
@@ -45,18 +51,20 @@ def write(folder: Path, epoch: str, pipe: int) -> None:
         if len(segments(writer)) > 4:
             writer.sync()
         writer.append(entry.key, entry.published_ns, entry.frames)
+        APPENDED.pack_into(appended, 0, number)
         if number % 16 == 15:  # so many may wait for the disk when it is killed
             writer.flush()
 
 
 def main(folder: Path, rounds: int, seed: int) -> None:
-    choice = random.Random(seed)
+    choice, appended = random.Random(seed), mmap.mmap(-1, APPENDED.size)
     for number in range(rounds):
         reader, pipe = os.pipe()
+        APPENDED.pack_into(appended, 0, -1)
         child = os.fork()
         if not child:
             os.close(reader)
-            write(folder, f"epoch-{number}", pipe)
+            write(folder, f"epoch-{number}", pipe, appended)
         os.close(pipe)
         if choice.randrange(4):  # or at once, whatever it does
             select.select([reader], [], [], PATIENCE_S)
@@ -66,7 +74,7 @@ def main(folder: Path, rounds: int, seed: int) -> None:
         with os.fdopen(reader, "rb") as file:
             said = [line for line in file if line.endswith(b"\n")]
         last = int(said[-1]) if said else -1
-        sys.stdout.write(f"epoch-{number} {last}\n")
+        sys.stdout.write(f"epoch-{number} {last} {APPENDED.unpack_from(appended)[0]}\n")
 
 
 if __name__ == "__main__":

@@ -152,6 +152,7 @@ def test_positions_name_what_waits_for_the_disk(tmp_path: Path) -> None:
     looking = threading.Thread(target=lambda: found.append(look(keeping, None)))
     with storing._writing:
         keeping.append(stream, 0, 1, message(0).frames)
+        wait_until(lambda: storing._backlog.is_empty)  # the thread has taken it
         looking.start()
         wait_until(lambda: bool(storing._backlog._marks) or bool(found))
     looking.join(PATIENCE_S)

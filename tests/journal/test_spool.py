@@ -1,0 +1,223 @@
+"""What was appended survives the death of the process, also where the disk had not got it yet."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import signal
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linescan.errors import JournalError
+from linescan.journal import JournalReader, JournalWriter, spool
+from linescan.journal.folder import Folder
+from linescan.journal.segment import prepare
+from linescan.journal.spool import PAGE, PREFIX, SHARED, Place, Spool
+from linescan.records import Interval
+from tests.journal.entries import message, same, section, seqs
+
+STREAM = message(0).key.stream
+KILLED = 3
+"""Messages that wait for the disk when the process ends."""
+
+
+def waiting(folder: Path, count: int = KILLED, size: int = 1000, **settings: object) -> None:
+    """In a child process: append, and be killed while the disk does not answer."""
+    child = os.fork()
+    if not child:
+        writer = JournalWriter(folder, section(**settings))
+        writer.open()
+        assert writer._storing is not None
+        with writer._storing._writing:
+            for seq in range(count):
+                entry = message(seq, size=size)
+                writer.append(entry.key, entry.published_ns, entry.frames)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def spooled(folder: Path) -> Path:
+    """The memory in which messages wait."""
+    return SHARED / Folder(folder).spool.read_text().strip()
+
+
+def reopened(folder: Path) -> list[int]:
+    """The numbers that are there once a writer has opened and closed the journal."""
+    writer = JournalWriter(folder, section())
+    writer.open()
+    writer.close()
+    return list(seqs(folder))
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays() -> object:
+    before = set(SHARED.glob(f"{PREFIX}*"))
+    yield
+    assert set(SHARED.glob(f"{PREFIX}*")) <= before
+
+
+def test_what_waits_for_the_disk_survives_a_kill(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting(tmp_path, size=300_000)
+    assert seqs(tmp_path) == []
+    with caplog.at_level(logging.INFO):
+        assert reopened(tmp_path) == [0, 1, 2]
+    assert f"{KILLED} messages of a pipeline that was killed are written" in caplog.text
+    kept = JournalReader(tmp_path).read(*STREAM, 0, 10)
+    assert all(same(entry, message(n, size=300_000)) for n, entry in enumerate(kept))
+    assert not Folder(tmp_path).spool.exists()
+    assert reopened(tmp_path) == [0, 1, 2]
+
+
+def test_it_is_durable_as_any_other(tmp_path: Path) -> None:
+    waiting(tmp_path)
+    writer = JournalWriter(tmp_path, section())
+    writer.open()
+    assert writer.sync() == {STREAM: KILLED - 1}
+    writer.close()
+
+
+def test_a_message_that_is_damaged_there_is_missing(tmp_path: Path) -> None:
+    waiting(tmp_path)
+    with spooled(tmp_path).open("r+b") as memory:
+        memory.seek(PAGE + 500)
+        memory.write(b"torn")
+    assert reopened(tmp_path) == [0, 2]
+    assert JournalReader(tmp_path).gaps(*STREAM) == [Interval(1, 1)]
+
+
+def test_trouble_on_the_way_leaves_it_for_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(tmp_path)
+    with monkeypatch.context() as patch:
+        append = JournalWriter.append
+
+        def once(self: JournalWriter, key: object, *args: object) -> None:
+            if getattr(key, "seq", 0) == 1:
+                raise JournalError("no")
+            append(self, key, *args)  # type: ignore[arg-type]
+
+        patch.setattr(JournalWriter, "append", once)
+        with pytest.raises(JournalError, match="no"):
+            reopened(tmp_path)
+    assert reopened(tmp_path) == [0, 1, 2]
+
+
+def test_what_was_pruned_does_not_come_back(tmp_path: Path) -> None:
+    waiting(tmp_path)
+    kept = tmp_path / "kept"
+    shutil.copy(spooled(tmp_path), kept)
+    name = Folder(tmp_path).spool.read_text()
+    writer = JournalWriter(tmp_path, section(max_age_h=1))
+    writer.open()
+    later = message(0, epoch="later", size=1 << 20, at_ns=10**18)  # so that another segment begins
+    writer.append(later.key, later.published_ns, later.frames)
+    writer.sync()
+    writer.prune(10**18)
+    writer.close()
+    assert seqs(tmp_path) == []
+    shutil.copy(kept, SHARED / name.strip())
+    Folder(tmp_path).spool.write_text(name)
+    assert reopened(tmp_path) == []
+
+
+def test_a_copy_of_a_journal_does_not_take_what_the_original_writes(tmp_path: Path) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    writer = JournalWriter(original, section())
+    writer.open()
+    shutil.copytree(original, copy)
+    assert writer._storing is not None
+    with writer._storing._writing:
+        writer.append(message(0).key, 1, message(0).frames)
+        assert reopened(copy) == []
+    writer.close()
+    assert seqs(original) == [0]
+
+
+@pytest.mark.parametrize("name", ["../x", "other", f"{PREFIX}../../etc/passwd", "\xff", ""])
+def test_no_other_file_is_taken_for_it(tmp_path: Path, name: str) -> None:
+    Folder(tmp_path).spool.write_text(name, "latin-1")
+    assert reopened(tmp_path) == []
+
+
+def _nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "SHARED", Path("/nowhere"))
+
+
+def _full(monkeypatch: pytest.MonkeyPatch) -> None:
+    def allocate(handle: int, first: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", allocate)
+
+
+@pytest.mark.parametrize("spoil", [_nowhere, _full])
+def test_without_shared_memory_the_journal_does_without(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[pytest.MonkeyPatch], None],
+) -> None:
+    spoil(monkeypatch)
+    writer = JournalWriter(tmp_path, section())
+    writer.open()
+    for seq in range(3):
+        writer.append(message(seq).key, 1, message(seq).frames)
+    writer.close()
+    assert seqs(tmp_path) == [0, 1, 2]
+    assert caplog.text.count("those of the last moment are lost") == 1
+
+
+def test_a_message_larger_than_all_of_it_waits_elsewhere(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, section(buffer_mb=1))
+    writer.open()
+    for seq in range(3):
+        entry = message(seq, size=3 << 20)
+        writer.append(entry.key, 1, entry.frames)
+        writer.flush()
+    writer.close()
+    assert seqs(tmp_path) == [0, 1, 2]
+
+
+SIZES = st.lists(st.integers(0, 40 * PAGE), max_size=60)
+
+
+@given(SIZES, st.randoms(use_true_random=False))
+def test_places_never_overlap_and_never_exceed_the_limit(sizes: list[int], rng: object) -> None:
+    most = 64 * PAGE
+    room = Spool(Folder(Path("/nowhere")), most)
+    room._path, room._allocated = Path("/nowhere"), most
+    taken: deque[Place] = deque()
+    for size in sizes:
+        key, parts = message(0).key, prepare([bytes(size)])
+        while not room.fits(key, parts):
+            room.give_back(taken.popleft())
+        place = room.take(key, parts)
+        assert place is not None, "an empty spool has room for it"
+        assert 0 <= place.first < place.end <= most
+        assert place.end - place.first > size
+        assert all(place.end <= other.first or other.end <= place.first for other in taken)
+        taken.append(place)
+        for _ in range(rng.randrange(len(taken) + 1)):  # type: ignore[attr-defined]
+            room.give_back(taken.popleft())
+
+
+def test_memory_is_used_again_while_the_disk_keeps_up(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, section(buffer_mb=64, segment_mb=64))
+    writer.open()
+    for seq in range(40):
+        entry = message(seq, size=1 << 20)
+        writer.append(entry.key, 1, entry.frames)
+        writer.flush()
+    assert writer._spool._allocated == spool.STEP
+    writer.close()
+    assert len(seqs(tmp_path)) == 40
