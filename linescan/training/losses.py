@@ -14,6 +14,11 @@ ABSOLUTE_WEIGHT = 0.5
 GRADIENT_WEIGHT = 2.0
 LEAST_DEVIATION = 0.1
 """Model pixels. Frames of low relief count as much as those of high relief, down to this."""
+OUTLINE_WEIGHT = 0.5
+OUTLINE_HEIGHT = 0.25
+"""Model pixels. What is much higher counts as relief, however high; what is much lower, as none."""
+LEAST_RELIEF = 0.05
+"""Share of a frame's area that relief is taken to have at least: what flat print raises weighs."""
 
 
 def absolute_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -45,10 +50,22 @@ def gradient_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor
     return total / len(GRADIENT_SCALES)
 
 
+def outline_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return how much of each frame's relief is amiss, by area: (n, h, w) to (n,).
+
+    Heights are squashed by tanh, so that low objects count as much as high ones and an outline that
+    is off by a pixel costs the same on both: nearly one minus the overlap of the masks.
+    """
+    here, there = torch.tanh(predicted / OUTLINE_HEIGHT), torch.tanh(target / OUTLINE_HEIGHT)
+    amiss = (here - there).abs().mean(dim=(1, 2))
+    return amiss / (there.abs().mean(dim=(1, 2)) + LEAST_RELIEF)
+
+
 def height_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return the training loss.
 
-    Each frame's loss is divided by its deviation, because the model is judged relative to that.
+    Each frame's loss is divided by its deviation, because the model is judged relative to that; but
+    for that of the outlines, which is relative already.
 
     Args:
         predicted: (n, h, w) float32, height in model pixels over the bare web.
@@ -61,4 +78,5 @@ def height_loss(predicted: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     loss = root_mean_square_loss(predicted, target)
     loss = loss + ABSOLUTE_WEIGHT * absolute_loss(predicted, target)
     loss = loss + GRADIENT_WEIGHT * gradient_loss(predicted, target)
-    return (loss / deviation).mean()
+    outlines = OUTLINE_WEIGHT * outline_loss(predicted, target)
+    return (loss / deviation + outlines).mean()
