@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from linescan.journal import spool
+from linescan.journal.folder import opened
 
 # Started in the background, a shell has us ignore Ctrl-C, and our children with us.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -34,6 +38,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LINESCAN_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_memory_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Journals that were killed and never opened again leave nothing in shared memory."""
+    yield
+    for path in spool.SHARED.glob(f"{spool.PREFIX}*"):
+        with contextlib.suppress(OSError), opened(path) as handle:
+            named_by = spool.owner(handle)
+            if named_by and named_by.is_relative_to(tmp_path_factory.getbasetemp()):
+                path.unlink()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from linescan.journal.keys import Key, Stream
 from linescan.journal.layout import Record
 from linescan.journal.pruned import Pruned
 from linescan.journal.scan import read_head, read_parts
-from linescan.journal.spool import NUMBER, PAGE, PREFIX, SHARED
+from linescan.journal.spool import NUMBER, PAGE, PREFIX, SHARED, lock
 from linescan.protocol import Buffer
 
 log = logging.getLogger(__name__)
@@ -71,9 +70,9 @@ def _left_behind(folder: Folder) -> Iterator[Iterator[tuple[Record, Sequence[Buf
         yield iter(())
         return
     try:
-        mine = os.fstat(handle).st_uid == os.geteuid() and _lock(handle)
-        yield _whole(handle) if mine else iter(())
-        if mine:
+        free = lock(handle)  # a copy of a journal names the spool of the original
+        yield _whole(handle) if free else iter(())
+        if free:
             path.unlink(missing_ok=True)
     finally:
         os.close(handle)
@@ -89,18 +88,9 @@ def _named(folder: Folder) -> Path | None:
     return SHARED / name if fits else None
 
 
-def _lock(handle: int) -> bool:
-    """Whether nobody writes there: a copy of a journal names the spool of the original."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def _whole(handle: int) -> Iterator[tuple[Record, Sequence[Buffer]]]:
     size = os.fstat(handle).st_size
-    heads = (read_head(handle, NUMBER, first, size) for first in range(0, size, PAGE))
+    heads = (read_head(handle, NUMBER, first, size) for first in range(PAGE, size, PAGE))
     found = sorted(
         (head for head in heads if head), key=lambda head: (head.key.stream, head.key.seq)
     )

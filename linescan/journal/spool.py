@@ -2,7 +2,7 @@
 
 A file in memory (``/dev/shm``) that a file in the journal's folder names. Each message lies in it
 as a record of "segment" ``NUMBER`` and begins at a page, so that whoever opens the journal after a
-crash finds all of them without any table.
+crash finds all of them without any table. The first page holds the path of the file that names it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import fcntl
 import logging
 import mmap
 import os
+import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from typing import Final
 
 import numpy as np
 
-from linescan.journal.folder import Folder, replace_file
+from linescan.journal.folder import Folder, opened, replace_file
 from linescan.journal.keys import Key
 from linescan.journal.layout import Part, head_size, pack_head
 
@@ -33,8 +34,10 @@ PREFIX: Final = "linescan-journal-"
 NUMBER: Final = 0
 """Segments of a journal are numbered from 1."""
 PAGE: Final = 4096
-STEP: Final = 16 << 20
+STEP: Final = 4 << 20
 """Memory is taken as it is needed, in such steps, and kept until the end."""
+STALE_S: Final = 86_400
+"""Memory that no journal names goes when it is as old."""
 _POPULATE_WRITE: Final = 23
 """``MADV_POPULATE_WRITE``, Linux 5.14: map all pages at once; Python has no name for it."""
 
@@ -61,7 +64,7 @@ class Spool:
         self._folder = folder
         self._most = most_bytes // PAGE * PAGE
         self._taken: deque[Place] = deque()
-        self._end = 0
+        self._end = PAGE
         self._allocated = 0
         self._path: Path | None = None
         self._handle = -1
@@ -73,8 +76,9 @@ class Spool:
         try:
             replace_file(self._folder.spool, f"{path.name}\n".encode())
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
             os.ftruncate(self._handle, self._most)
+            os.pwrite(self._handle, bytes(self._folder.spool.resolve()), 0)
             self._memory = mmap.mmap(self._handle, self._most)
             self._array = np.frombuffer(self._memory, np.uint8)
         except (OSError, ValueError) as error:
@@ -117,7 +121,7 @@ class Spool:
         """The oldest place is free again."""
         assert self._taken.popleft() is place  # noqa: S101
         if not self._taken:
-            self._end = 0  # always the same pages, as long as the disk keeps up
+            self._end = PAGE  # always the same pages, as long as the disk keeps up
 
     def close(self) -> None:
         """All that was in it is on the disk: nothing stays."""
@@ -133,12 +137,12 @@ class Spool:
     def _find(self, size: int) -> int | None:
         """Where so many bytes have room in one piece."""
         if not self._taken:
-            return 0 if size <= self._most else None
+            return PAGE if PAGE + size <= self._most else None
         begin, end = self._taken[0].first, self._end
         if begin < end:
             if self._most - end >= size:
                 return end
-            return 0 if begin >= size else None
+            return PAGE if begin - PAGE >= size else None
         return end if begin - end >= size else None
 
     def _allocate(self, end: int) -> bool:
@@ -164,6 +168,32 @@ class Spool:
             self._most >> 20,
             error,
         )
+
+
+def lock(handle: int) -> bool:
+    """Whether a spool is this user's and nobody writes there: it is locked then."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return os.fstat(handle).st_uid == os.geteuid()
+
+
+def owner(handle: int) -> Path | None:
+    """The file that names an open spool, or did so once; None of one that is just being made."""
+    path = os.pread(handle, PAGE, 0).split(b"\0")[0]
+    return Path(os.fsdecode(path)) if path else None
+
+
+def sweep() -> None:
+    """Remove what killed pipelines left whose journals are gone."""
+    for path in SHARED.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError), opened(path, os.O_RDWR | os.O_NOFOLLOW) as handle:
+            named_by, age_s = owner(handle), time.time() - os.fstat(handle).st_mtime
+            if named_by is None or age_s < STALE_S or not lock(handle):
+                continue
+            if not (named_by.is_file() and named_by.read_text("ascii").strip() == path.name):
+                path.unlink()
 
 
 def _pages(key: Key, parts: Sequence[Part]) -> int:

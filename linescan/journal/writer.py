@@ -26,7 +26,7 @@ from linescan.journal.recovery import created_ns
 from linescan.journal.rescue import rescue
 from linescan.journal.retention import Choice, Limits
 from linescan.journal.segment import Segment, prepare
-from linescan.journal.spool import Place, Spool
+from linescan.journal.spool import Place, Spool, sweep
 from linescan.journal.storing import Storing
 from linescan.protocol import Buffer
 
@@ -83,6 +83,7 @@ class JournalWriter:
             self._indexing.open()
             self._resume()
             rescue(self._folder, self._account.last, self._write_now, self.note_missing)
+            sweep()
             self._spool.open()
         except OSError as error:
             self.close()
