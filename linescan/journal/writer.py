@@ -82,9 +82,10 @@ class JournalWriter:
                 sync_folder(path)
             self._indexing.open()
             self._resume()
-            rescue(self._folder, self._account.last, self._write_now, self.note_missing)
-            sweep()
-            self._spool.open()
+            if self._indexing.index is not None:  # else nobody knows what is written already
+                rescue(self._folder, self._account.last, self._write_now, self.note_missing)
+                sweep()
+                self._spool.open()
         except OSError as error:
             self.close()
             raise write_error(self._folder.path, error) from error

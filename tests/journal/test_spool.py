@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linescan.errors import JournalError
-from linescan.journal import JournalReader, JournalWriter, spool
+from linescan.journal import JournalReader, JournalWriter, indexing, spool
 from linescan.journal.folder import Folder, opened
 from linescan.journal.segment import prepare
 from linescan.journal.spool import PAGE, PREFIX, SHARED, Place, Spool
@@ -112,6 +112,16 @@ def test_trouble_on_the_way_leaves_it_for_the_next_start(
         patch.setattr(JournalWriter, "append", once)
         with pytest.raises(JournalError, match="no"):
             reopened(tmp_path)
+    assert reopened(tmp_path) == [0, 1, 2]
+
+
+def test_it_stays_while_the_disk_has_no_room_for_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(indexing, "recover", lambda folder: None)
+        reopened(tmp_path)
     assert reopened(tmp_path) == [0, 1, 2]
 
 
