@@ -123,8 +123,10 @@ class Router:
     def has_room(self, peer: bytes, size: int, reserved: Mapping[bytes, int]) -> bool:
         """Whether so much more may wait for a peer.
 
-        Each peer leaves room for another one, so that one that does not read holds up none but
-        itself; and whatever the size, one message may be on its way.
+        One half of the memory is for peers for which something waits already, and each leaves room
+        there for another one. The other half is for those that have fetched everything, so that
+        peers that do not read hold up none that does: each takes a single message of it. And
+        whatever the size, one message may be on its way.
 
         Args:
             peer: for whom.
@@ -133,9 +135,10 @@ class Router:
         """
         total = self.held_bytes + sum(reserved.values())
         mine = reserved.get(peer, 0) + (self._held[peer].bytes if peer in self._held else 0)
+        if not mine:
+            return not total or total + size <= self.limit_bytes
         share = self.limit_bytes // (len({peer, *self._held, *reserved}) + 1)
-        fits = total + size <= self.limit_bytes and (not mine or mine + size <= share)
-        return not total or fits
+        return mine + size <= share and total + size <= self.limit_bytes // 2
 
 
 def size_of(frames: Sequence[Buffer]) -> int:
