@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import zmq
@@ -46,6 +47,8 @@ class Router:
     def __init__(self, endpoint: str, limit_bytes: int) -> None:
         self.endpoint = endpoint
         self.limit_bytes = limit_bytes
+        self.heard: Callable[[int], None] = _nothing
+        """Told the handle of the connection from which a request has come."""
         self._held: dict[bytes, Holdings] = {}
         """What each peer has not fetched."""
 
@@ -87,6 +90,8 @@ class Router:
             frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
+        with contextlib.suppress(zmq.ZMQError):
+            self.heard(int(frames[-1].get(zmq.SRCFD)))
         try:
             key = frames[-1].get(USER_ID)
         except zmq.ZMQError:  # the socket wants no keys
@@ -139,6 +144,10 @@ class Router:
             return not total or total + size <= self.limit_bytes
         share = self.limit_bytes // (len({peer, *self._held, *reserved}) + 1)
         return mine + size <= share and total + size <= self.limit_bytes // 2
+
+
+def _nothing(_: int) -> None:
+    pass
 
 
 def size_of(frames: Sequence[Buffer]) -> int:
