@@ -37,6 +37,15 @@ class Connection(NamedTuple):
     handle: int
     inode: int
 
+    @classmethod
+    def at(cls, handle: int) -> Connection:
+        """The connection that has a handle now.
+
+        Raises:
+            OSError: none has.
+        """
+        return cls(handle, os.fstat(handle).st_ino)
+
     @contextlib.contextmanager
     def opened(self) -> Iterator[socket.socket]:
         """The connection, by a handle of our own, so that it stays the same one.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import zmq
 
+from linescan.publishing import router as router_module
 from linescan.publishing.publisher import REPLY_SHARE
 from linescan.publishing.router import Outcome, Router
 from tests.publishing.asking import asking
@@ -83,6 +85,46 @@ def test_peers_that_do_not_read_hold_up_none_that_does() -> None:
             wait_until(is_served)
             assert reader[1].recv() == bytes(MB)
             assert 20 * MB < served.router.held_bytes <= 64 * MB
+
+
+def fill(served: Served, peers: list[Peer]) -> None:
+    """They take all memory, and the kernel takes no more of it."""
+
+    def is_full() -> bool:
+        served.press(peers, 6 * MB)
+        held = served.router._held.values()
+        settled = all(time.monotonic() - entry.moved_s > 0.5 for entry in held)
+        return settled and served.router.held_bytes == len(peers) * 6 * MB
+
+    wait_until(is_full)
+
+
+def test_those_that_take_all_memory_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_module, "STUCK_S", 0.2)
+    with serving(16 * MB) as served:
+        stopped = [served.connect(rcvhwm=1) for _ in range(2)]
+        reader = served.connect()
+
+        def is_served() -> bool:
+            served.press(stopped, 6 * MB)
+            served.router.make_room()
+            return served.send(reader, 6 * MB) is Outcome.SENT
+
+        fill(served, stopped)
+        wait_until(is_served)
+        assert reader[1].recv() == bytes(6 * MB)
+        wait_until(lambda: all(served.send(peer, 1) is Outcome.GONE for peer in stopped))
+
+
+def test_without_need_nobody_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router_module, "STUCK_S", 0.0)
+    with serving(16 * MB) as served:
+        stopped = served.connect(rcvhwm=1)
+        fill(served, [stopped])
+        assert served.send(stopped, 6 * MB) is Outcome.FULL, "it alone has no room"
+        served.router.make_room()
+        assert stopped[1].recv() == bytes(6 * MB)  # it comes back, and finds its connection
+        assert served.send(stopped, 1) is Outcome.SENT
 
 
 @pytest.mark.parametrize("kept", [False, True])
