@@ -83,7 +83,8 @@ def open_exporter(to: str, out: Path, *, overwrite: bool = False) -> Exporter:
     if is_folder and out.exists() and not out.is_dir():
         raise JournalError(f"{out}: {to} needs a folder, a file is in the way")
     if not is_folder and out.is_dir():
-        raise JournalError(f"{out}: {to} is one file, give its name, such as {out / 'scan'}.{to}")
+        name = f"scan.{to.removeprefix('whole-')}"
+        raise JournalError(f"{out}: {to} is one file, give its name, such as {out / name}")
     taken = any(out.iterdir()) if out.is_dir() else out.exists()
     if taken and not overwrite:
         raise JournalError(f"{out}: there is something already; choose another, or --overwrite")

@@ -96,7 +96,8 @@ def export(
         typer.Option(
             "--to",
             metavar="FORMAT",
-            help="mcap, jsonl (headers), csv or parquet (objects), png or tiff (depth and labels).",
+            help="mcap, jsonl (headers), csv or parquet (objects of each frame), whole-csv or "
+            "whole-parquet (complete objects), png or tiff (depth and labels).",
             show_default=False,
         ),
     ],

@@ -76,7 +76,7 @@ def _write(source: Source, camera: str, out: Path, *, overwrite: bool) -> tuple[
     """Write all items; the numbers of lines kept and lost."""
     from linescan.cli.bars import line_bar
     from linescan.config import Pitch
-    from linescan.recording import Header, Provenance, RecordingWriter
+    from linescan.recording import Header, Prompt, Provenance, RecordingWriter
     from linescan.records import Loss
 
     info = source.description
@@ -92,10 +92,11 @@ def _write(source: Source, camera: str, out: Path, *, overwrite: bool) -> tuple[
     kept = lost = 0
     with (
         RecordingWriter(out, header, overwrite=overwrite) as writer,
+        Prompt(writer, source.stop) as prompt,
         line_bar("recording", info.total_lines) as show,
     ):
         for item in source.items():
-            writer.append(item)
+            prompt.append(item)
             (lines,) = item.lines()
             if isinstance(item, Loss):
                 lost += lines.count

@@ -4,21 +4,31 @@ Writing into the page cache costs a new page and a copy for every 4 KiB, and evi
 need. ``O_DIRECT`` costs one copy into a buffer that is used again and again; the disk fetches from
 there. It writes whole blocks: the last, unfinished one is filled up with zeros, and written once
 more with what follows.
+
+How large a block must be is the disk's affair: a file system's own blocks are never smaller. Where
+the kernel refuses all the same, the page cache takes the file from there on.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import functools
+import logging
 import mmap
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
 
+log = logging.getLogger(__name__)
+
 BLOCK: Final = 4096
-"""Direct writes begin and end at multiples of this: what every disk takes."""
+"""Direct writes begin and end at multiples of this, or of the file system's blocks if larger."""
+MOST_BLOCK: Final = 64 << 10
+"""Larger blocks would be written too often: there, the page cache is used."""
 CHUNK: Final = 2 << 20
 """Bytes of one direct write: larger ones no longer pay."""
 _MOST_VECTORS: Final = 512
@@ -43,12 +53,16 @@ class Direct:
 
     Args:
         handle: the file, for reading and writing.
+        block: what writes are multiples of; a power of two.
     """
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, block: int = BLOCK) -> None:
         self._handle = handle
-        # Anonymous memory begins at a page, as direct writes need it.
-        self._memory = memoryview(mmap.mmap(-1, CHUNK))
+        self._block = block
+        # Anonymous memory begins at a page; direct writes may need it to begin at a block.
+        memory = memoryview(mmap.mmap(-1, CHUNK + block))
+        begin = -np.frombuffer(memory, np.uint8).ctypes.data % block
+        self._memory = memory[begin : begin + CHUNK]
         self._array = np.frombuffer(self._memory, np.uint8)
         self._begin = self._fill = 0
 
@@ -69,10 +83,10 @@ class Direct:
 
     def flush(self) -> None:
         """Write what is in the buffer; the unfinished block stays there too."""
-        whole = self._fill // BLOCK * BLOCK
+        whole = self._fill // self._block * self._block
         if self._fill > whole:
-            self._array[self._fill : whole + BLOCK] = 0
-            self._write(whole + BLOCK)
+            self._array[self._fill : whole + self._block] = 0
+            self._write(whole + self._block)
         elif whole:
             self._write(whole)
         rest = self._fill - whole
@@ -82,27 +96,34 @@ class Direct:
     def reset(self, size: int) -> None:
         """Cut the file, and fetch its unfinished block."""
         os.ftruncate(self._handle, size)
-        self._begin = size // BLOCK * BLOCK
+        self._begin = size // self._block * self._block
         self._fill = size - self._begin
         if self._fill:
-            count = os.preadv(self._handle, [self._memory[:BLOCK]], self._begin)
+            unfinished = [self._memory[: self._block]]
+            count = self._do(lambda: os.preadv(self._handle, unfinished, self._begin))
             if count < self._fill:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     def _write(self, size: int) -> None:
         done = 0
         while done < size:
-            try:
-                count = os.pwrite(self._handle, self._memory[done:size], self._begin + done)
-            except OSError as error:
-                if error.errno != errno.EINVAL or not _use_cache(self._handle):
-                    raise
-                continue
+            data, at = self._memory[done:size], self._begin + done
+            count = self._do(functools.partial(os.pwrite, self._handle, data, at))
             if not count:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             done += count
-            if done % BLOCK:  # cut short, by a limit of the file's size: it goes on from there
+            if done % self._block:  # cut short, by a limit of the file's size: it goes on there
                 _use_cache(self._handle)
+
+    def _do(self, call: Callable[[], int]) -> int:
+        """Read or write, through the page cache where the disk takes no direct access."""
+        try:
+            return call()
+        except OSError as error:
+            if error.errno != errno.EINVAL or not _use_cache(self._handle):
+                raise
+            _tell(os.fstat(self._handle).st_dev)
+        return call()
 
 
 class Buffered:
@@ -148,9 +169,7 @@ def create(path: Path, header: bytes) -> tuple[int, Growing]:
     """
     handle, direct = _open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     try:
-        growing: Growing = (
-            Direct(handle) if direct and _is_direct(handle, header) else Buffered(handle)
-        )
+        growing = _growing(handle, direct=direct and _is_direct(handle, header))
         growing.reset(0)
         growing.put(memoryview(header))
         growing.flush()
@@ -169,12 +188,32 @@ def resume(path: Path, size: int) -> tuple[int, Growing]:
     """
     handle, direct = _open(path, os.O_RDWR)
     try:
-        growing: Growing = Direct(handle) if direct else Buffered(handle)
+        growing = _growing(handle, direct=direct)
         growing.reset(size)
     except OSError:
         os.close(handle)
         raise
     return handle, growing
+
+
+def _growing(handle: int, *, direct: bool) -> Growing:
+    """The end of a file that was opened past the page cache, or as usual."""
+    block = max(BLOCK, os.fstatvfs(handle).f_frsize)
+    if direct and block <= MOST_BLOCK and CHUNK % block == 0:
+        return Direct(handle, block)
+    _use_cache(handle)
+    _tell(os.fstat(handle).st_dev)
+    return Buffered(handle)
+
+
+@functools.lru_cache(maxsize=64)
+def _tell(device: int) -> None:
+    """Say once that a disk is written to through the page cache."""
+    log.info(
+        "device %d:%d takes no direct writes (O_DIRECT): the journal goes through the page cache",
+        os.major(device),
+        os.minor(device),
+    )
 
 
 def _open(path: Path, flags: int) -> tuple[int, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -27,15 +28,22 @@ class Holdings:
         self._sent: list[tuple[int, Sequence[MessageTracker]]] = []
         self.bytes = 0
         """As of the last message, or ``refresh``."""
+        self.moved_s = time.monotonic()
+        """When, as far as is known, a message was last let go of, or the first one came."""
 
     def hold(self, size: int, trackers: Sequence[MessageTracker]) -> None:
         """Count a message that was sent."""
+        if not self._sent:
+            self.moved_s = time.monotonic()
         self._sent.append((size, trackers))
         self.bytes += size
 
     def refresh(self) -> int:
         """Bytes that libzmq may still hold."""
+        before = len(self._sent)
         self._sent = [entry for entry in self._sent if not _is_done(entry)]
+        if len(self._sent) < before:
+            self.moved_s = time.monotonic()
         self.bytes = sum(size for size, _ in self._sent)
         return self.bytes
 

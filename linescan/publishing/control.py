@@ -14,7 +14,6 @@ from linescan.protocol.control import (
     MAX_ID,
     MAX_REQUEST_BYTES,
     MAX_RUNS,
-    check_name,
 )
 from linescan.protocol.fields import MAX_INT, Fields
 from linescan.protocol.schema import schema_text
@@ -29,6 +28,7 @@ from linescan.publishing.requests import (
     RequestError,
     check,
     kind_of,
+    name_of,
     parse,
     split,
     stream_of,
@@ -115,7 +115,8 @@ class Control:
             self._replays.pump()
 
     def tidy(self) -> None:
-        """End what its subscribers have left behind."""
+        """End what its subscribers have left behind; call it once a second."""
+        self._router.make_room()
         if self._replays is not None:
             self._replays.end_abandoned()
 
@@ -185,7 +186,7 @@ class Control:
         self._send(caller, [reply, *kept.frames])
 
     def _ack(self, caller: Caller, fields: Fields) -> None:
-        name, stream = self._name(caller, fields), stream_of(fields)
+        name, stream = name_of(caller, fields, self._gate), stream_of(fields)
         seq = fields.integer("seq")
         if stream.epoch == self._published.epoch:
             self._camera(fields)
@@ -218,7 +219,7 @@ class Control:
         self._submit(caller, keep, noted)
 
     def _gaps(self, caller: Caller, fields: Fields) -> None:
-        name, stream = self._name(caller, fields), stream_of(fields)
+        name, stream = name_of(caller, fields, self._gate), stream_of(fields)
         runs = fields.runs("runs", 0, MAX_INT)
         if len(runs) > MAX_RUNS:
             raise RequestError("bad_request", f"request.runs: at most {MAX_RUNS} at a time")
@@ -226,7 +227,7 @@ class Control:
         self._succeed(caller)
 
     def _positions(self, caller: Caller, fields: Fields) -> None:
-        name = None if fields.empty("name") else self._name(caller, fields)
+        name = None if fields.empty("name") else name_of(caller, fields, self._gate)
         if name is None:
             self._unnamed.came(caller.peer)
         else:
@@ -237,20 +238,6 @@ class Control:
         else:
             answer = partial(positions, self._published)
             self._submit(caller, partial(look, self._journal, name), answer)
-
-    def _name(self, caller: Caller, fields: Fields) -> str:
-        """The name under which a subscriber asks, if it may use that."""
-        name = check_name(fields.text("name"))
-        if self._gate is not None:
-            own = self._gate.names_of(caller.key)
-            if name not in own:
-                known = ", ".join(sorted(own)) or "none any more"
-                raise RequestError(
-                    "not_allowed",
-                    f"your key does not stand for the name {name}, but for {known}: take that one,"
-                    f" or have the key allowed under this one too",
-                )
-        return name
 
     def _replay(self, caller: Caller, fields: Fields) -> None:
         stream = stream_of(fields)

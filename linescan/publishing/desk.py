@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import zmq
 
 from linescan.publishing.clerk import Clerk, log_failure
+from linescan.publishing.connections import Flood
 from linescan.publishing.control import Control
 from linescan.publishing.curve import Gate, new_context
+from linescan.publishing.endpoint import port_of
 from linescan.publishing.published import Published
 from linescan.publishing.reports import Reports
 from linescan.publishing.router import Router
@@ -58,6 +60,7 @@ class Desk:
         self._control: Control | None = None
         if self._router is not None:
             self._control = Control(self._router, published, self._reports, self._clerk, gate)
+        self._flood: Flood | None = None
         self._looking = False
         self._more = False
         self._due_s = 0.0
@@ -97,6 +100,12 @@ class Desk:
         if self._control is not None:
             self._control.about = about
 
+    def guard(self, endpoints: Iterable[str | None]) -> None:
+        """Watch what comes to these endpoints, from now on."""
+        self._flood = Flood({port for port in map(port_of, endpoints) if port})
+        if self._router is not None:
+            self._router.heard = self._flood.hear
+
     def register(self, poller: zmq.Poller) -> None:
         """Have requests wake the publisher."""
         if self._router is not None:
@@ -106,7 +115,7 @@ class Desk:
         """How long there is nothing to do unless something comes."""
         if self._more:
             return 0
-        if self._status is None and self._control is None:
+        if self._status is None and self._control is None and self._flood is None:
             return None
         wait_s = self._due_s - time.monotonic()
         if self._control is not None and self._control.blocked:
@@ -124,6 +133,8 @@ class Desk:
     def report(self) -> None:
         """Send the status now; the next one comes a period later."""
         self._due_s = time.monotonic() + PERIOD_S
+        if self._flood is not None:
+            self._flood.look()
         if self._control is not None:
             self._control.tidy()
         if self._status is None:

@@ -27,6 +27,7 @@ _CURES: Final = {
     errno.ENAMETOOLONG: "the path is too long for a socket; choose a shorter one",
 }
 
+_PORT: Final = re.compile(r"tcp://.*:(\d+)")
 _MAPPED: Final = re.compile(r"\[::ffff:([0-9.]+)\]")
 
 
@@ -45,6 +46,12 @@ def bind(sock: zmq.Socket[Any], endpoint: str) -> str:
         raise PublishError(f"cannot publish at {endpoint}: {cure}") from error
     # A socket that takes both families names IPv4 addresses in the form of IPv6.
     return _MAPPED.sub(r"\1", sock.getsockopt_string(zmq.LAST_ENDPOINT))
+
+
+def port_of(endpoint: str | None) -> int | None:
+    """The port of a TCP endpoint."""
+    found = _PORT.fullmatch(endpoint or "")
+    return int(found[1]) if found else None
 
 
 def rebind(sock: zmq.Socket[Any], endpoint: str, timeout_s: float) -> None:

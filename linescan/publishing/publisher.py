@@ -151,6 +151,7 @@ class Publisher:
             undo.pop_all()
         self.endpoint = self._handover.endpoint = outlet.endpoint
         self._desk.describe(software=SOFTWARE, endpoints=self.endpoints)
+        self._desk.guard(self.endpoints.values())
         if self._journalling is not None:
             self._journalling.start()
         return outlet

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from linescan.errors import ProtocolError
 from linescan.protocol import Kind
-from linescan.protocol.control import KEPT, MAX_EPOCH, MAX_ID, MAX_REQUEST_BYTES
+from linescan.protocol.control import KEPT, MAX_EPOCH, MAX_ID, MAX_REQUEST_BYTES, check_name
 from linescan.protocol.fields import Fields, load_json
 from linescan.protocol.topics import SCHEMA, VERSION, check_camera
+from linescan.publishing.curve import Gate
 from linescan.publishing.store import Stream
 
 REQUEST_NAME: Final = 32
@@ -123,3 +124,23 @@ def stream_of(fields: Fields) -> Stream:
     if len(epoch) > MAX_EPOCH:
         raise fields.fail("epoch", f"a string of at most {MAX_EPOCH} characters")
     return Stream(epoch, check_camera(fields.text("camera")), kind_of(fields))
+
+
+def name_of(caller: Caller, fields: Fields, gate: Gate | None) -> str:
+    """The name under which a subscriber asks, if it may use that.
+
+    Raises:
+        ProtocolError: it is none.
+        RequestError: its key does not stand for it.
+    """
+    name = check_name(fields.text("name"))
+    if gate is not None:
+        own = gate.names_of(caller.key)
+        if name not in own:
+            known = ", ".join(sorted(own)) or "none any more"
+            raise RequestError(
+                "not_allowed",
+                f"your key does not stand for the name {name}, but for {known}: take that one,"
+                f" or have the key allowed under this one too",
+            )
+    return name

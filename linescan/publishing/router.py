@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Mapping, Sequence
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import zmq
@@ -12,12 +15,19 @@ from linescan.protocol import Buffer
 from linescan.protocol.control import MAX_REQUEST_BYTES
 from linescan.protocol.keepalive import KEEPALIVE
 from linescan.publishing.budget import Holdings
+from linescan.publishing.connections import Connection
 from linescan.publishing.endpoint import HANDSHAKE_MS, bind
+
+log = logging.getLogger(__name__)
 
 QUEUE: Final = 128
 """Requests, and replies, that wait for each peer, at most."""
 CUT_BYTES: Final = 16 * MAX_REQUEST_BYTES
 """Whoever sends a longer frame is cut off before it is taken in."""
+STUCK_S: Final = 10.0
+"""Whoever has taken no whole reply for so long is cut off where there is no room for others."""
+MOST_PEERS: Final = 4096
+"""Connections that are remembered, to be cut off."""
 USER_ID: Final = "User-Id"
 """The property of a message in which ZeroMQ hands on what ``Gate`` answered for its sender."""
 SMALL: Final = 16 << 10
@@ -46,8 +56,13 @@ class Router:
     def __init__(self, endpoint: str, limit_bytes: int) -> None:
         self.endpoint = endpoint
         self.limit_bytes = limit_bytes
+        self.heard: Callable[[int], None] = _nothing
+        """Told the handle of the connection from which a request has come."""
         self._held: dict[bytes, Holdings] = {}
         """What each peer has not fetched."""
+        self._connections: dict[bytes, Connection] = {}
+        """Those that asked last."""
+        self._turned_away = False
 
     def open(self, context: zmq.Context[Any]) -> None:
         """Bind.
@@ -87,6 +102,10 @@ class Router:
             frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
+        with contextlib.suppress(zmq.ZMQError, OSError):
+            handle = int(frames[-1].get(zmq.SRCFD))
+            self.heard(handle)
+            self._note(frames[0].bytes, Connection.at(handle))
         try:
             key = frames[-1].get(USER_ID)
         except zmq.ZMQError:  # the socket wants no keys
@@ -123,8 +142,10 @@ class Router:
     def has_room(self, peer: bytes, size: int, reserved: Mapping[bytes, int]) -> bool:
         """Whether so much more may wait for a peer.
 
-        Each peer leaves room for another one, so that one that does not read holds up none but
-        itself; and whatever the size, one message may be on its way.
+        One half of the memory is for peers for which something waits already, and each leaves room
+        there for another one. The other half is for those that have fetched everything, so that
+        peers that do not read hold up none that does: each takes a single message of it. And
+        whatever the size, one message may be on its way.
 
         Args:
             peer: for whom.
@@ -133,9 +154,38 @@ class Router:
         """
         total = self.held_bytes + sum(reserved.values())
         mine = reserved.get(peer, 0) + (self._held[peer].bytes if peer in self._held else 0)
+        if not mine:
+            fits = not total or total + size <= self.limit_bytes
+            self._turned_away = self._turned_away or not fits
+            return fits
         share = self.limit_bytes // (len({peer, *self._held, *reserved}) + 1)
-        fits = total + size <= self.limit_bytes and (not mine or mine + size <= share)
-        return not total or fits
+        return mine + size <= share and total + size <= self.limit_bytes // 2
+
+    def make_room(self) -> None:
+        """Cut off who takes nothing while there is no room for others; call it once a second."""
+        turned_away, self._turned_away = self._turned_away, False
+        since = time.monotonic() - STUCK_S
+        if not turned_away or not self.held_bytes:
+            return
+        for peer, held in self._held.items():
+            if held.moved_s < since and peer in self._connections:
+                log.warning(
+                    "a peer has not read its replies of %d MB for %g s, while there is no room for"
+                    " those of others (publish.memory_mb): it is cut off",
+                    held.bytes >> 20,
+                    STUCK_S,
+                )
+                self._connections[peer].cut()
+
+    def _note(self, peer: bytes, connection: Connection) -> None:
+        self._connections.pop(peer, None)
+        self._connections[peer] = connection
+        if len(self._connections) > MOST_PEERS:
+            del self._connections[next(iter(self._connections))]
+
+
+def _nothing(_: int) -> None:
+    pass
 
 
 def size_of(frames: Sequence[Buffer]) -> int:

@@ -7,6 +7,7 @@ there is one, the known heights, labels and objects of a simulated web.
 
 from linescan.recording.entries import BlockEntry, Entry, LossEntry
 from linescan.recording.header import Header, HeightEncoding, Provenance, TruthHeader
+from linescan.recording.prompt import Prompt
 from linescan.recording.reader import BadBlockError, Recording
 from linescan.recording.truth import Truth, TruthObject, TruthWriter
 from linescan.recording.writer import RecordingWriter
@@ -18,6 +19,7 @@ __all__ = [
     "Header",
     "HeightEncoding",
     "LossEntry",
+    "Prompt",
     "Provenance",
     "Recording",
     "RecordingWriter",

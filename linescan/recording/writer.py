@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,8 +21,9 @@ from linescan.recording.entries import (
     LossEntry,
 )
 from linescan.recording.files import append_rows, write_array, write_error
-from linescan.recording.header import HEADER_FILE, Header, HeightEncoding, write_header
-from linescan.recording.truth import TRUTH_FOLDER, TruthObject, TruthWriter
+from linescan.recording.folder import make_folder
+from linescan.recording.header import Header, HeightEncoding, write_header
+from linescan.recording.truth import TruthObject, TruthWriter
 from linescan.records import FloatArray, GrayArray, LabelArray, LineBlock, Loss
 
 FILE_BYTES = 16 * 2**20
@@ -59,6 +59,7 @@ class RecordingWriter:
         overwrite: bool = False,
         truth: HeightEncoding | None = None,
         file_bytes: int = FILE_BYTES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin a recording.
 
@@ -68,6 +69,7 @@ class RecordingWriter:
             overwrite: replace a recording that is already there (and nothing else).
             truth: how true heights are stored, where ``append_truth`` will give them.
             file_bytes: pixels in a block file, at most.
+            clock: seconds.
 
         Raises:
             SourceError: something is there already, or the folder cannot be written.
@@ -82,12 +84,13 @@ class RecordingWriter:
         self._with_encoder = False
         self._pending: list[Entry] = []
         self._pending_since = 0.0
+        self._clock = clock
         self._files = 0
         self._next_line: int | None = None
         self._failed = False
         self._index: int | None = None
         try:
-            _make_folder(path, overwrite=overwrite)
+            make_folder(path, overwrite=overwrite)
             write_header(path, self.header)
             self._index = os.open(path / INDEX_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
             append_rows(self._index, HEADER_ROW.encode())
@@ -129,15 +132,15 @@ class RecordingWriter:
                 f"{self._next_line} or later"
             )
         if not self._pending:
-            self._pending_since = time.monotonic()
+            self._pending_since = self._clock()
         if isinstance(item, Loss):
             self._pending.append(LossEntry(item))
         else:
             self._append_block(item)
         self._next_line = item.first_line + count
-        late = time.monotonic() - self._pending_since > FILE_SECONDS
-        if late or self._filled == self._capacity or len(self._pending) >= MAX_PENDING:
+        if self._filled == self._capacity or len(self._pending) >= MAX_PENDING:
             self.flush()
+        self.flush_late()
 
     def append_truth(
         self, first_line: int, height: FloatArray, labels: LabelArray | None = None
@@ -168,6 +171,17 @@ class RecordingWriter:
             self._truth.append_objects(objects)
         except OSError as error:
             raise self._fail(error) from error
+
+    def flush_late(self) -> None:
+        """Bring to the disk what has waited for two seconds.
+
+        ``append`` does so by itself; call it while nothing comes, see ``Prompt``.
+
+        Raises:
+            SourceError: the disk is full or broken.
+        """
+        if self._pending and self._clock() - self._pending_since > FILE_SECONDS:
+            self.flush()
 
     def flush(self) -> None:
         """Bring all lines given so far to the disk.
@@ -228,7 +242,7 @@ class RecordingWriter:
             with_encoder != self._with_encoder or self._filled + block.valid_rows > self._capacity
         ):
             self.flush()
-            self._pending_since = time.monotonic()
+            self._pending_since = self._clock()
         self._with_encoder = with_encoder
         done = 0
         while done < block.valid_rows:
@@ -279,23 +293,3 @@ class RecordingWriter:
         if self._index is not None:
             os.close(self._index)
             self._index = None
-
-
-def _make_folder(path: Path, *, overwrite: bool) -> None:
-    if path.exists() and not path.is_dir():
-        raise SourceError(f"{path}: cannot record here, a file is in the way")
-    if path.exists() and any(path.iterdir()):
-        if not (path / HEADER_FILE).exists():
-            raise SourceError(f"{path}: cannot record here, the folder holds other files")
-        if not overwrite:
-            raise SourceError(
-                f"{path}: there is a recording already; choose another folder, or replace it "
-                "with --overwrite"
-            )
-        # The header goes first: what a crash leaves half removed is no recording.
-        (path / HEADER_FILE).unlink()
-        (path / INDEX_FILE).unlink(missing_ok=True)
-        for folder in (BLOCK_FOLDER, TRUTH_FOLDER):
-            if (path / folder).is_dir():
-                shutil.rmtree(path / folder)
-    (path / BLOCK_FOLDER).mkdir(parents=True, exist_ok=True)

@@ -22,21 +22,11 @@ from linescan.errors import JournalError, LinescanError, ProtocolError
 from linescan.journal import Entry, JournalReader
 from linescan.pictures import read_depth16
 from linescan.protocol import InspectionMessage, Kind, decode
+from tests.archive.exporting import export
 from tests.journal.entries import EPOCH
 from tests.journal.runs import SECOND, keep, run
 
 OTHER = "ffffffff-0000-4000-8000-000000000002"
-
-
-def export(folder: Path, to: str, out: Path, selection: Selection | None = None) -> int:
-    """As the command does."""
-    reader, wanted = JournalReader(folder), selection or Selection()
-    exporter = open_exporter(to, out)
-    for part in select(reader, wanted, FORMATS[to].kinds):
-        for entry in entries(reader, part, wanted):
-            exporter.take(entry)
-    exporter.close()
-    return exporter.written
 
 
 def decoded(found: Sequence[Entry]) -> list[InspectionMessage]:

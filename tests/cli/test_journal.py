@@ -95,7 +95,10 @@ def test_verify_finds_a_flipped_bit(linescan: Run, journal: Path) -> None:
     assert found.out.endswith("1 places are damaged\n")
 
 
-@pytest.mark.parametrize(("to", "count"), [("mcap", 15), ("jsonl", 15), ("csv", 8), ("parquet", 8)])
+COUNTS = {"mcap": 15, "jsonl": 15, "csv": 8, "parquet": 8, "whole-csv": 0, "whole-parquet": 0}
+
+
+@pytest.mark.parametrize(("to", "count"), COUNTS.items())
 def test_export(linescan: Run, journal: Path, tmp_path: Path, to: str, count: int) -> None:
     out = tmp_path / f"new/out.{to}"
     done = linescan("journal", "export", journal, "--to", to, "--out", out)
@@ -105,6 +108,30 @@ def test_export(linescan: Run, journal: Path, tmp_path: Path, to: str, count: in
     again = linescan("journal", "export", journal, "--to", to, "--out", out)
     assert again.code == 2
     assert "--overwrite" in again.err
+
+
+WITHOUT_PYARROW = """
+import sys
+sys.modules["pyarrow"] = None
+from linescan.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("to", ["parquet", "whole-parquet"])
+def test_export_without_the_package_for_it(
+    start: Start, journal: Path, tmp_path: Path, to: str
+) -> None:
+    out = tmp_path / "new/x"
+    arguments = ("journal", "export", journal, "--out", out, "--to")
+    done = Result(start(*arguments, to, script=WITHOUT_PYARROW))
+    assert done.code == 2
+    assert "error: this needs the package 'pyarrow'" in done.err
+    assert "pip install '.[journal]'" in done.err
+    assert "Traceback" not in done.err
+    assert not out.parent.exists()
+    done = Result(start(*arguments, to.replace("parquet", "csv"), script=WITHOUT_PYARROW))
+    assert done.code == 0, done.err
 
 
 def test_export_of_a_part(linescan: Run, journal: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from linescan.config import PublishSection
 from linescan.ledger import Ledger
 from linescan.publishing import Publish
 from tests.client.helpers import Raw
+from tests.client.journalled import Journalled, Order, journalled
 from tests.waiting import PATIENCE_S
 
 
@@ -32,3 +34,14 @@ def raw(request: pytest.FixtureRequest) -> Iterator[Raw]:
     raw = Raw(*getattr(request, "param", ()))
     yield raw
     raw.context.destroy(linger=1000)
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    return Order(str(tmp_path / "journal"))
+
+
+@pytest.fixture
+def line(order: Order) -> Iterator[Journalled]:
+    with journalled(order) as line:
+        yield line

@@ -2,96 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import json
-import os
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
-import zmq
 
-from linescan.client import Gap, Subscriber, SubscribeTimeoutError
-from linescan.client.complete import Complete
-from linescan.errors import SubscribeError
-from linescan.protocol import EndEvent, Kind, Message, StartEvent
-from tests.client.helpers import Raw, end_message, message, seqs
-from tests.client.journalled import Journalled, Order, journalled
+from linescan.client import Gap
+from linescan.protocol import Kind, StartEvent
+from tests.client.completing import (
+    INSPECTION,
+    INSPECTIONS,
+    begin,
+    complete,
+    gaps_told_by,
+    miss,
+    take,
+)
+from tests.client.helpers import seqs
+from tests.client.journalled import Journalled, journalled
 from tests.waiting import PATIENCE_MS, PATIENCE_S, wait_until
 
-INSPECTIONS = ["inspection"]
-INSPECTION = b"linescan/1/web-1/inspection/"
-
 pytestmark = pytest.mark.timeout(180)  # several processes each
-
-
-@pytest.fixture
-def order(tmp_path: Path) -> Order:
-    return Order(str(tmp_path / "journal"))
-
-
-@pytest.fixture
-def line(order: Order) -> Iterator[Journalled]:
-    with journalled(order) as line:
-        yield line
-
-
-def complete(line: Journalled, kinds: list[str] | None = None, **options: Any) -> Subscriber:
-    options = {"name": "qc-1", "camera": "web-1", "timeout_s": PATIENCE_S, **options}
-    return Subscriber(line.order.data, kinds, mode="complete", **options)
-
-
-def take(results: Subscriber, count: int) -> list[Message]:
-    return list(itertools.islice(results, count))
-
-
-def begin(line: Journalled, results: Subscriber) -> None:
-    """Wait until a subscriber is there and knows what was published, where that can be known."""
-    line.tell("wait")
-    feed = results._feed
-    assert isinstance(feed, Complete)
-    results.timeout_s = 0.05
-    while feed._plan.journal is None:
-        with pytest.raises(TimeoutError):
-            next(results)
-    results.timeout_s = PATIENCE_S
-
-
-def miss(line: Journalled, results: Subscriber, count: int) -> None:
-    """Have so many inspections published that do not come over the live stream."""
-    results._connection.socket.unsubscribe(INSPECTION)
-    line.tell("unwanted", f"frame {count}")
-    results._connection.socket.subscribe(INSPECTION)
-    line.tell("wanted")
-
-
-def subscribers(line: Journalled) -> dict[str, Any]:
-    """What the next status message says of each."""
-    assert line.order.status is not None
-    context: zmq.Context[Any] = zmq.Context()
-    try:
-        socket = context.socket(zmq.SUB)
-        socket.rcvtimeo = PATIENCE_MS
-        socket.subscribe(b"")
-        socket.connect(line.order.status)
-        status = json.loads(socket.recv_multipart()[1])
-        return {entry["name"]: entry for entry in status["subscribers"]}
-    finally:
-        context.destroy(linger=0)
-
-
-def gaps_told_by(line: Journalled, results: Subscriber) -> dict[str, int]:
-    """Gaps that a subscriber to which nothing comes any more has reported by now."""
-    with pytest.raises(TimeoutError):
-        next(results)
-    entries = subscribers(line).values()
-    return next((entry["gaps"] for entry in entries), {"inspection": 0, "event": 0})
 
 
 def test_who_comes_late_gets_everything_in_order(line: Journalled) -> None:
@@ -192,196 +123,6 @@ def test_a_callback_that_raises_loses_no_message(line: Journalled) -> None:
         assert not results.missed
 
 
-def test_what_the_journal_no_longer_has_is_reported(tmp_path: Path) -> None:
-    order = Order(str(tmp_path / "journal"), max_gb=0.0042, segment_mb=1)
-    expired: list[Gap] = []
-    with journalled(order) as line:
-        line.tell("frame 10")
-        with complete(line, INSPECTIONS) as results:
-            assert len(take(results, 5)) == 5
-        line.tell("frame 3000", "durable", "frame 10", "end", "durable")
-        with complete(line, INSPECTIONS, on_expired=expired.append) as results:
-            given = seqs(list(results))
-        assert given[-1] == 3019
-        assert given == list(range(given[0], 3020))
-        (gap,) = expired
-        assert (gap.kind, gap.first_seq, gap.count) == (Kind.INSPECTION, 4, given[0] - 4)
-        assert results.expired == results.missed == gap.count
-
-
-def test_a_run_that_was_wholly_pruned_meanwhile_is_reported(tmp_path: Path) -> None:
-    order = Order(str(tmp_path / "journal"), max_gb=0.0042, segment_mb=1)
-    with journalled(order) as line:
-        line.tell("frame 10")
-        with complete(line, INSPECTIONS) as results:
-            assert len(take(results, 5)) == 5
-            results.acknowledge()
-    for _ in range(2):  # missed, and pruned by what comes after
-        with journalled(order) as line:
-            line.tell("frame 10", "durable")
-    expired: list[Gap] = []
-    with journalled(order) as line:
-        line.tell("frame 3000", "durable", "end", "durable")
-        with complete(line, on_expired=expired.append) as results:
-            given = list(results)
-    (epoch,) = {message.epoch for message in given}
-    whole = [gap for gap in expired if gap.epoch != epoch]
-    assert [(gap.kind, gap.first_seq, gap.count) for gap in whole] == [
-        (Kind.INSPECTION, 5, 5),
-        *[(Kind.INSPECTION, 0, 10), (Kind.EVENT, 0, 1)] * 2,
-    ]
-    assert results.expired == sum(gap.count for gap in expired)
-    with complete(line, name="new", since="oldest") as other:
-        assert not other.expired
-
-
-def test_without_a_journal_it_says_so_and_reports_gaps(
-    order: Order, caplog: pytest.LogCaptureFixture
-) -> None:
-    expired: list[Gap] = []
-    for without in (replace(order, journal=False), replace(order, journal=False, control=None)):
-        caplog.clear()
-        expired.clear()
-        with journalled(without) as line:
-            line.tell("frame 3")
-            with complete(line, INSPECTIONS, on_expired=expired.append) as results:
-                begin(line, results)
-                line.tell("frame 2")
-                assert seqs(take(results, 2)) == [3, 4]
-                miss(line, results, 4)
-                line.tell("frame 1", "end")
-                assert seqs(list(results)) == [9]
-                assert expired == [Gap("web-1", Kind.INSPECTION, expired[0].epoch, 5, 4)]
-        assert "what is missed cannot be fetched" in caplog.text
-
-
-def test_a_publisher_that_greets_nobody_has_no_journal(raw: Raw) -> None:
-    with Subscriber(
-        raw.endpoint, camera="web-1", mode="complete", name="a", timeout_s=PATIENCE_S
-    ) as results:
-        raw.wait_for_events()
-        for frames in (message(3), message(5), end_message(2, 5)):
-            raw.send(*frames)
-        assert [m.seq for m in results] == [3, 5, 2]
-        assert results.expired == 1
-
-
-def test_the_event_loop_goes_on_while_messages_wait(line: Journalled) -> None:
-    line.tell("frame 40", "end")
-
-    async def turns() -> int:
-        count = 0
-
-        async def tick() -> None:
-            nonlocal count
-            while True:
-                await asyncio.sleep(0)
-                count += 1
-
-        with complete(line, INSPECTIONS) as results:
-            assert next(results).seq == 0
-            control = results._feed.sockets[1]
-            assert control.poll(PATIENCE_MS)  # now the others wait
-            ticking = asyncio.create_task(tick())
-            async for received in results:
-                if received.seq < 5:
-                    count = 0
-                if received.seq == 9:
-                    break
-            ticking.cancel()
-        return count
-
-    assert asyncio.run(turns()) >= 5
-
-
-def test_it_can_be_awaited(line: Journalled) -> None:
-    line.tell("frame 20", "end")
-
-    async def read() -> tuple[list[int], int]:
-        ticks = 0
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                await asyncio.sleep(0)
-                ticks += 1
-
-        ticking = asyncio.create_task(tick())
-        got = []
-        with complete(line, INSPECTIONS, follow=True) as results:
-            async for received in results:
-                got.append(received.seq)
-                if len(got) == 20:
-                    break
-            results.timeout_s = 0.3
-            with pytest.raises(SubscribeTimeoutError):
-                await anext(results)
-            waiting = asyncio.ensure_future(anext(results))
-            await asyncio.sleep(0.05)
-            waiting.cancel()  # loses nothing
-        ticking.cancel()
-        return got, ticks
-
-    got, ticks = asyncio.run(read())
-    assert got == list(range(20))
-    assert ticks >= 20  # others ran meanwhile
-
-
-def test_it_waits_for_a_publisher_that_comes_later(order: Order) -> None:
-    with journalled(order) as line:
-        pass
-    line = Journalled(line.order)
-    try:
-        with complete(line, INSPECTIONS) as results:
-            results.timeout_s = 0.3
-            with pytest.raises(TimeoutError, match="no publisher answers"):
-                next(results)
-            results.timeout_s = PATIENCE_S
-            line.begin()
-            line.tell("frame 3", "end")
-            assert seqs(list(results)) == [0, 1, 2]
-    finally:
-        line.kill()
-
-
-def test_a_stopped_publisher_hangs_nobody(line: Journalled) -> None:
-    with complete(line, INSPECTIONS) as results:
-        line.tell("frame 3")
-        assert seqs(take(results, 3)) == [0, 1, 2]
-        os.kill(line.process.pid, signal.SIGSTOP)
-        results.timeout_s = 0.3
-        with pytest.raises(TimeoutError):
-            next(results)
-        os.kill(line.process.pid, signal.SIGCONT)
-        results.timeout_s = PATIENCE_S
-        line.tell("frame 2", "end")
-        assert seqs(list(results)) == [3, 4]
-
-
-def test_it_reports_gaps_in_every_mode(line: Journalled) -> None:
-    with Subscriber(
-        line.order.data, name="viewer", timeout_s=PATIENCE_S, camera="web-1"
-    ) as results:
-        line.tell("wait", "frame 1")
-        assert seqs(take(results, 1)) == [0]
-        miss(line, results, 4)
-        line.tell("frame 1")
-        assert seqs(take(results, 1)) == [5]
-        assert results.missed == 4
-        results.timeout_s = 0.1
-        wait_until(lambda: gaps_told_by(line, results) == {"inspection": 4, "event": 0})
-
-
-def test_objects_alone(line: Journalled) -> None:
-    with Subscriber(
-        line.order.data, mode="objects", camera="web-1", timeout_s=PATIENCE_S
-    ) as results:
-        line.tell("wait", "frame 3", "end")
-        given = list(results)
-        assert [m.kind for m in given] == [Kind.OBJECTS] * 3
-        assert isinstance(results.end, EndEvent)
-
-
 def test_two_read_at_their_own_pace(line: Journalled) -> None:
     line.tell("frame 300", "end")
     got: dict[str, list[int]] = {}
@@ -399,24 +140,3 @@ def test_two_read_at_their_own_pace(line: Journalled) -> None:
     for thread in threads:
         thread.join(2 * PATIENCE_S)
     assert got == {"a": list(range(300)), "b": list(range(300))}
-
-
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"mode": "complete"}, "mode complete needs a name"),
-        ({"mode": "complete", "name": "a b"}, "subscriber name 'a b'"),
-        ({"mode": "complete", "name": "a", "since": "ever"}, "unknown since ever: choose from ack"),
-        ({"mode": "complete", "name": "a", "kinds": ["image"]}, "gives inspection and event"),
-        ({"mode": "objects", "kinds": ["inspection"]}, "mode objects gives objects and event"),
-        ({"mode": "newest"}, "unknown mode newest: choose from stream, live"),
-        ({"since": "oldest"}, "since is for mode complete alone, and this is mode stream"),
-        ({"mode": "live", "status": "tcp://127.0.0.1:1"}, "status is for mode complete alone"),
-        ({"mode": "objects", "control": "tcp://127.0.0.1:1"}, "give a name too, or leave control"),
-        ({"mode": "complete", "name": "a", "control": "nonsense"}, "control socket 'nonsense'"),
-        ({"mode": "complete", "name": "a", "status": "nonsense"}, "status socket 'nonsense'"),
-    ],
-)
-def test_bad_options_say_what_to_do(options: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(SubscribeError, match=complaint):
-        Subscriber("tcp://127.0.0.1:5560", **options)

@@ -2,17 +2,124 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import logging
 import os
 import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from linescan.journal.disk import BLOCK, CHUNK, Buffered, Direct, create, resume
+from linescan.journal import disk
+from linescan.journal.disk import BLOCK, CHUNK, MOST_BLOCK, Buffered, Direct, create, resume
 from linescan.journal.folder import opened
 from tests.journal.small_disk import files_of
 
 HEADER = b"\x89header\n"
+COARSE = 4 * BLOCK
+
+
+def is_direct(handle: int) -> bool:
+    return bool(fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_DIRECT)
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A disk of blocks of 16 KiB: what passes the page cache must be of whole ones."""
+    pwrite, preadv = os.pwrite, os.preadv
+
+    def refuse(handle: int, size: int, at: int) -> None:
+        if is_direct(handle) and (size % COARSE or at % COARSE):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    def write(handle: int, data: bytes | memoryview, at: int) -> int:
+        refuse(handle, len(data), at)
+        return pwrite(handle, data, at)
+
+    def read(handle: int, into: list[memoryview], at: int) -> int:
+        refuse(handle, sum(map(len, into)), at)
+        return preadv(handle, into, at)
+
+    monkeypatch.setattr(os, "pwrite", write)
+    monkeypatch.setattr(os, "preadv", read)
+    disk._tell.cache_clear()
+    yield
+    disk._tell.cache_clear()
+
+
+@pytest.fixture
+def blocks_of(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """The file system says that its blocks are so large."""
+
+    def say(size: int) -> None:
+        monkeypatch.setattr(os, "fstatvfs", lambda _: SimpleNamespace(f_frsize=size))
+
+    return say
+
+
+def grow(path: Path, pieces: list[bytes]) -> tuple[list[bool], bytes]:
+    """A file made and gone on with after each piece; which ones passed the page cache."""
+    handle, end = create(path, HEADER)
+    expected, direct = HEADER, []
+    for piece in pieces:
+        end.put(memoryview(piece))
+        end.flush()
+        expected += piece
+        direct.append(is_direct(handle))
+        os.close(handle)
+        handle, end = resume(path, len(expected))
+    os.close(handle)
+    return direct, expected
+
+
+PIECES = [random.Random(9).randbytes(size) for size in (100, BLOCK, 5 * BLOCK, CHUNK + 1, 1)]
+
+
+def test_blocks_as_large_as_the_file_system_says(
+    tmp_path: Path, coarse: None, blocks_of: Callable[[int], None]
+) -> None:
+    blocks_of(COARSE)
+    direct, expected = grow(tmp_path / "file", PIECES)
+    assert all(direct)
+    assert (tmp_path / "file").read_bytes() == expected
+
+
+def test_blocks_larger_than_the_file_system_says(
+    tmp_path: Path, coarse: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The page cache takes what the disk refuses, at the first write and where a file goes on."""
+    with caplog.at_level(logging.INFO):
+        direct, expected = grow(tmp_path / "file", PIECES)
+    assert not any(direct)
+    assert (tmp_path / "file").read_bytes() == expected
+    assert caplog.text.count("takes no direct writes (O_DIRECT)") == 1, "said once for a disk"
+
+
+@pytest.mark.parametrize("size", [2 * MOST_BLOCK, 3 * BLOCK])
+def test_blocks_that_are_too_large_or_odd(
+    tmp_path: Path, blocks_of: Callable[[int], None], size: int
+) -> None:
+    blocks_of(size)
+    direct, expected = grow(tmp_path / "file", PIECES)
+    assert not any(direct)
+    assert (tmp_path / "file").read_bytes() == expected
+
+
+def test_another_error_is_not_taken_for_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle, _ = create(tmp_path / "file", HEADER)
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "preadv", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        resume(tmp_path / "file", len(HEADER))
+    os.close(handle)
 
 
 @pytest.mark.parametrize("kind", [Direct, Buffered])
