@@ -113,6 +113,7 @@ def evaluate(
     report.html[/]
     """
     from linescan.cli.logs import set_up_logging
+    from linescan.cli.writable import check_writable
     from linescan.evaluation.datasets import open_data_set
     from linescan.evaluation.judging.run import Question, judge
 
@@ -123,7 +124,7 @@ def evaluate(
     if calibration is not None and align != "calibrated":
         raise LinescanError("--calibration belongs to --align calibrated")
     for file in (json_file, html):
-        _check_folder(file)
+        check_writable(file)
     given = list(overrides or ())
     if calibration is not None:
         given.append(f"calibration.height={calibration}")
@@ -201,12 +202,6 @@ def _report(verdicts: list[Verdict], json_file: Path | None, html: Path | None) 
     if html is not None:
         _write(html, to_page(verdicts))
         console.print(f"page: {html}", soft_wrap=True)
-
-
-def _check_folder(file: Path | None) -> None:
-    """Refuse before the work what could not be written after it."""
-    if file is not None and not file.resolve().parent.is_dir():
-        raise LinescanError(f"{file}: its folder does not exist")
 
 
 def _write(file: Path, text: str) -> None:
