@@ -12,17 +12,19 @@ import torch
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from linescan.cli.writable import check_writable
+from linescan.depth.export.description import NAME
 from linescan.depth.export.exporter import export
 from linescan.errors import LinescanError
 from linescan.training.console import run_with_bar
-from linescan.training.figures import Figures, judge, picture
+from linescan.training.figures import judge, picture
 from linescan.training.finetune_plan import FineTunePlan
 from linescan.training.finetuning import FineTuner
 from linescan.training.loading import RegistrationPlan, load_samples
-from linescan.training.pairs import SIDES, Sample, hold_out, split
-from linescan.training.starts import open_start
+from linescan.training.outcome import advice, table
+from linescan.training.pairs import SIDES, PairsError, Sample, hold_out, split
+from linescan.training.starts import Start, open_start
 
 HELP = """
 Fine-tune a depth model on your own images.
@@ -32,7 +34,8 @@ DATA is a folder of gray images NAME_intensity.png and what you know of their he
 NAME_height_um.npy   a profilometer's height map (lines, columns), um, NaN where invalid. It is laid
 on the image by the tool: shift, scale and rotation are found and shown in OUT/registration.
 
-NAME_lines.csv   points of a line profiler: line, column (image pixels), height_um.
+NAME_lines.csv   points of a line profiler: line, column (image pixels), height_um; an empty height
+is not known.
 
 NAME_flat.png   not zero where you know that the surface is flat (for --target none).
 
@@ -49,42 +52,21 @@ Example: python scripts/finetune.py my-images --out runs/mine --name mine --targ
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-def table(rows: dict[str, tuple[Figures, Figures]]) -> Table:
-    """Return the figures before and after."""
-    grid = Table(title="before -> after")
-    grid.add_column("")
-    headings = {
-        "ratio": "RMSE/σ, aligned",
-        "rank": "rank correlation",
-        "absolute": "RMSE, um, as it stands",
-        "light": "change under light / σ",
-        "flat": "residual where flat / σ",
-    }
-    shown = [k for k in headings if any(getattr(a, k) is not None for a, _ in rows.values())]
-    for key in shown:
-        grid.add_column(headings[key], justify="right")
-    for title, (before, after) in rows.items():
-        cells = [
-            " -> ".join(
-                "-" if (v := getattr(f, key)) is None else f"{v:.3f}" for f in (before, after)
-            )
-            for key in shown
-        ]
-        grid.add_row(title, *cells)
-    return grid
-
-
-def advice(before: Figures, after: Figures) -> str:
-    """What the held-out figures say against using the new model; empty if nothing."""
-    if after.rank is not None and after.rank < 0:
-        return "the sign came out wrong: what is high is said to be low. Keep the old model."
-    if before.ratio is not None and after.ratio is not None and after.ratio > 0.99 * before.ratio:
-        return "nothing was gained on the held-out part: keep the old model."
-    return ""
+BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "loss": ("target", ("metric",)),
+    "hold": ("target", ("none",)),
+    "rank": ("mode", ("lora",)),
+    "encoder_rate": ("mode", ("lora", "full")),
+    "register_scale": ("target", ("relative", "metric")),
+    "register_rotation": ("target", ("relative", "metric")),
+    "form": ("target", ("relative", "metric")),
+}
+"""Options that mean something with some choices only: what must be chosen for each."""
 
 
 def finetune(
     plan: FineTunePlan,
+    start: Start,
     samples: list[Sample],
     tested: list[Sample],
     share: float,
@@ -95,7 +77,6 @@ def finetune(
 ) -> bool:
     """Train, judge, export; return whether it was finished."""
     learned, held = hold_out(samples, share)
-    start = open_start(plan.start, acknowledge_licence=acknowledge_licence)
     tuner = FineTuner(plan, out, start, learned, held)
     console.print(
         f"{len(learned)} samples to learn from, {len(held)} held out, {len(tested)} to test; "
@@ -136,6 +117,7 @@ def finetune(
 
 @app.command(help=HELP)
 def main(
+    context: typer.Context,
     data: Annotated[Path, typer.Argument(help="Folder of images and heights.")],
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint and the results.")],
     name: Annotated[str, typer.Option(help="Of the new model.")] = "fine-tuned",
@@ -211,6 +193,7 @@ def main(
         _check("--test-side", test_side, SIDES)
     if size % 14:
         raise typer.BadParameter(f"--size must be a multiple of 14, got {size}")
+    _check_given(context)
     torch.set_num_threads(threads)
     values: dict[str, Any] = {"mode": mode, "target": target}
     plan = FineTunePlan(
@@ -235,6 +218,10 @@ def main(
         register, register_scale, register_rotation, form, out / "registration"
     )
     try:
+        if not NAME.fullmatch(name):
+            raise PairsError(f"--name {name}: expected letters, digits, '.', '_' and '-'")
+        check_writable(out / f"{name}.onnx", makes_folder=True)
+        opened = open_start(start, acknowledge_licence=acknowledge_licence)
         loaded = load_samples(
             data,
             only,
@@ -250,13 +237,27 @@ def main(
             parts = [split(each, test_side, 0.5) for each in loaded]  # type: ignore[arg-type]
             samples, tested = [rest for rest, _ in parts], [part for _, part in parts]
         finished = finetune(
-            plan, samples, tested, held_out, out, name, acknowledge_licence, console
+            plan, opened, samples, tested, held_out, out, name, acknowledge_licence, console
         )
-    except (LinescanError, ValueError) as error:
+    except (LinescanError, OSError, ValueError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error
     if not finished:
         raise typer.Exit(130)
+
+
+def _check_given(context: typer.Context) -> None:
+    """Refuse what was given and would mean nothing: it would be taken for granted."""
+    chosen = context.params
+    for option, (other, needed) in BELONGS.items():
+        source = context.get_parameter_source(option)
+        if source is not None and source.name == "COMMANDLINE" and chosen[other] not in needed:
+            name = option.replace("_", "-")
+            raise typer.BadParameter(f"--{name} belongs to --{other} {' or '.join(needed)}")
+    if chosen["register_scale"] is not None and not chosen["register"]:
+        raise typer.BadParameter("--register-scale does not go with --no-register")
+    if chosen["target"] == "none" and not chosen["relight"]:
+        raise typer.BadParameter("--no-relight: --target none learns from nothing but other light")
 
 
 def _check(option: str, given: str, known: tuple[str, ...]) -> None:

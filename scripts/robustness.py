@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from linescan.cli.exits import BAD_INPUT, INTERRUPTED
+from linescan.cli.writable import check_writable
 from linescan.config import SimulatedSource, parse
 from linescan.errors import LinescanError
 from linescan.evaluation.datasets.factors import FACTORS
@@ -48,22 +49,17 @@ def main(
     """Run, print, write."""
     errors = Console(stderr=True)
     try:
-        _check(output, markdown, drawn)
+        for file in (output, markdown, drawn):
+            check_writable(file)
+        picture.check_format(drawn)
         outcomes, complete = _run(model, suite.conditions(factor or ()), frames, backend, errors)
         _report(outcomes, output, markdown, drawn, complete=complete)
-    except LinescanError as error:
+    except (LinescanError, OSError) as error:
         errors.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
         raise typer.Exit(BAD_INPUT) from None
     if not complete:
         errors.print("interrupted: the figures are those of the conditions judged by then")
         raise typer.Exit(INTERRUPTED)
-
-
-def _check(*files: Path | None) -> None:
-    """Refuse before the work what could not be written after it."""
-    for file in files:
-        if file is not None and not file.resolve().parent.is_dir():
-            raise LinescanError(f"{file}: its folder does not exist")
 
 
 def _run(

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 Unit = Literal["um", "mm"]
 Place = Annotated[
-    tuple[float, float],
+    tuple[float, float] | None,
     typer.Option(
         metavar="LINE COLUMN",
-        help="Web line and column of the upper left corner of the height map.",
+        help="Web line and column of the upper left corner of the height map; 0 0 where not given.",
+        show_default=False,
     ),
 ]
 
@@ -69,7 +70,7 @@ def height(
     unit: Annotated[
         Unit, typer.Option(help="Unit of the heights given, and of those to come.")
     ] = "um",
-    map_at: Place = (0.0, 0.0),
+    map_at: Place = None,
     map_step: Annotated[
         tuple[float, float] | None,
         typer.Option(
@@ -115,6 +116,7 @@ def height(
     """
     from linescan.cli.bars import line_bar
     from linescan.cli.calibrate_report import report_findings
+    from linescan.cli.writable import check_writable
     from linescan.depth.calibration.height import save_height_calibration
     from linescan.depth.calibration.make import make_height_calibration
     from linescan.errors import CalibrationError
@@ -126,13 +128,11 @@ def height(
     named = [(option, path) for option, path in given.items() if path is not None]
     if len(named) + truth != 1:
         raise CalibrationError("give one of --map, --profiles, --blocks and --truth")
-    if map_step is not None and not all(0 < side < math.inf for side in map_step):
-        raise CalibrationError(f"--map-step {map_step[0]} {map_step[1]}: expected two above 0")
-    if not all(map(math.isfinite, map_at)):
-        raise CalibrationError(f"--map-at {map_at[0]} {map_at[1]}: expected a line and a column")
+    _check_map(height_map, map_at, map_step)
+    check_writable(out, makes_folder=True)
     settings = _settings(scan, config, list(overrides or ()))
     option, path = named[0] if named else ("--truth", scan)
-    measured = _measured(option, path, unit, map_at, map_step, settings)
+    measured = _measured(option, path, unit, map_at or (0.0, 0.0), map_step, settings)
     with line_bar("depth", lines) as show:
         read = scan_points(settings, measured, lines, show)
     made, findings = make_height_calibration(
@@ -151,6 +151,20 @@ def height(
         raise CalibrationError(f"{out}: not written; put this right, or use it with --force")
     save_height_calibration(made, out)
     typer.echo(f"{out}: {made.id}, height in {made.unit} for {made.model} ({made.sha256[:12]}…)")
+
+
+def _check_map(
+    height_map: Path | None, at: tuple[float, float] | None, step: tuple[float, float] | None
+) -> None:
+    from linescan.errors import CalibrationError
+
+    for option, given in (("--map-at", at), ("--map-step", step)):
+        if given is not None and height_map is None:
+            raise CalibrationError(f"{option} {given[0]} {given[1]}: belongs to --map")
+    if step is not None and not all(0 < side < math.inf for side in step):
+        raise CalibrationError(f"--map-step {step[0]} {step[1]}: expected two above 0")
+    if at is not None and not all(map(math.isfinite, at)):
+        raise CalibrationError(f"--map-at {at[0]} {at[1]}: expected a line and a column")
 
 
 def _settings(scan: Path, config: Path | None, overrides: list[str]) -> Config:

@@ -41,8 +41,8 @@ def evaluate(
             "-m",
             metavar="M",
             help="A name of 'linescan model list', an .onnx file, the folder of a checkpoint, or "
-            "baseline:flat, baseline:blur; repeatable. That of --config, or surface-tiny, where "
-            "not given.",
+            "baseline:flat, baseline:blur, baseline:shading (light known); repeatable. "
+            "That of --config, or surface-tiny, where not given.",
             show_default=False,
         ),
     ] = None,
@@ -91,7 +91,13 @@ def evaluate(
         str | None,
         typer.Option(help="What runs the model, as depth.backend.", show_default=False),
     ] = None,
-    precision: Annotated[str, typer.Option(help="Of the arithmetic, as depth.precision.")] = "fp32",
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the arithmetic, as depth.precision; fp32 where neither this nor --set says.",
+            show_default=False,
+        ),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(metavar="ROWSxCOLS", help="Model input, multiples of 14.", show_default=False),
@@ -113,7 +119,8 @@ def evaluate(
     report.html[/]
     """
     from linescan.cli.logs import set_up_logging
-    from linescan.evaluation.datasets import open_data_set
+    from linescan.cli.writable import check_writable
+    from linescan.evaluation.datasets import open_data_set, takes_measured
     from linescan.evaluation.judging.run import Question, judge
 
     errors = Console(stderr=True)
@@ -122,8 +129,10 @@ def evaluate(
         raise LinescanError(f"--align {align}: expected {', '.join(ALIGNMENTS)}")
     if calibration is not None and align != "calibrated":
         raise LinescanError("--calibration belongs to --align calibrated")
+    if calibration is not None and not calibration.is_file():
+        raise LinescanError(f"--calibration {calibration}: no such file")
     for file in (json_file, html):
-        _check_folder(file)
+        check_writable(file)
     given = list(overrides or ())
     if calibration is not None:
         given.append(f"calibration.height={calibration}")
@@ -140,6 +149,9 @@ def evaluate(
         open_data_set(name, settings, levelled=level, pitch_mm=pitch)
         for name in dict.fromkeys(data_sets)
     ]
+    if (level or pitch is not None) and not any(takes_measured(each) for each in opened):
+        option = "--level" if level else "--pitch"
+        raise LinescanError(f"{option}: belongs to folders of pairs and lit: height maps")
     verdicts: list[Verdict] = []
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for data_set in opened:
@@ -167,11 +179,13 @@ def _settings(
     config: Path | None,
     overrides: list[str],
     backend: str | None,
-    precision: str,
+    precision: str | None,
     size: str | None,
 ) -> Config:
     from linescan.config import SimulatedSource, load, parse
 
+    # First, so that --set comes before it: another precision would be taken for the model's doing.
+    overrides = ["depth.precision=fp32", *overrides]
     if backend is not None:
         overrides = [*overrides, f"depth.backend={backend}"]
     if precision is not None:
@@ -201,12 +215,6 @@ def _report(verdicts: list[Verdict], json_file: Path | None, html: Path | None) 
     if html is not None:
         _write(html, to_page(verdicts))
         console.print(f"page: {html}", soft_wrap=True)
-
-
-def _check_folder(file: Path | None) -> None:
-    """Refuse before the work what could not be written after it."""
-    if file is not None and not file.resolve().parent.is_dir():
-        raise LinescanError(f"{file}: its folder does not exist")
 
 
 def _write(file: Path, text: str) -> None:

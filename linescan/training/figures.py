@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from linescan.evaluation.metrics import align, rank_correlation, rmse, rmse_over_sigma
+from linescan.pictures.files import write_whole
+from linescan.training.checks import has_relief
 from linescan.training.finetuning import FineTuner
 from linescan.training.lighting import relight
 from linescan.training.objectives import plane_residual
@@ -29,6 +31,8 @@ class Figures:
         absolute: RMSE as it stands, µm, for metric targets.
         light: mean change of the output under another light, over the output's own σ.
         flat: mean residual of planes where the user says it is flat, over the same.
+        kept: without truth: how much of the starting model's relief is left, the slope of the
+            output on that of the starting model.
     """
 
     ratio: float | None
@@ -36,6 +40,7 @@ class Figures:
     absolute: float | None
     light: float
     flat: float | None
+    kept: float | None = None
 
 
 def judge(tuner: FineTuner, model: Any, samples: Sequence[Sample]) -> Figures:
@@ -45,7 +50,7 @@ def judge(tuner: FineTuner, model: Any, samples: Sequence[Sample]) -> Figures:
     known = [
         (tuner.upwards * output, each.height)
         for output, each in zip(outputs, samples, strict=True)
-        if np.isfinite(each.height).sum() > 2
+        if has_relief(each)
     ]
     # Of this model's own output: a relative model's scale is free, and may grow.
     spread = max(float(np.mean([output.std() for output in outputs])), 1e-9)
@@ -68,6 +73,7 @@ def judge(tuner: FineTuner, model: Any, samples: Sequence[Sample]) -> Figures:
             )
         ),
         flat=_mean(flat),
+        kept=_kept(tuner, outputs, samples) if tuner.plan.target == "none" else None,
     )
 
 
@@ -93,14 +99,21 @@ def picture(tuner: FineTuner, model: Any, sample: Sample, path: Path) -> None:
         gray = np.nan_to_num(255 * levels).astype(np.uint8)
         panels.append(cv2.applyColorMap(gray, cv2.COLORMAP_VIRIDIS))
         panels[-1][~np.isfinite(values)] = 0
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.hstack(panels), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    _, data = cv2.imencode(".jpg", np.hstack(panels), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    write_whole(path, data.tobytes())
 
 
 def _change(tuner: FineTuner, model: Any, sample: Sample, output: NDArray[np.float32]) -> float:
     image = torch.from_numpy(sample.image)[None, None]
     lit: NDArray[np.uint8] = relight(image, np.random.default_rng(7))[0, 0].numpy()
     return float(np.abs(tuner.output(model, lit) - output).mean())
+
+
+def _kept(
+    tuner: FineTuner, outputs: Sequence[NDArray[np.float32]], samples: Sequence[Sample]
+) -> float:
+    before = [tuner.output(tuner.reference, each.image).ravel() for each in samples]
+    return align(np.concatenate(before), np.concatenate([each.ravel() for each in outputs])).scale
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from linescan.depth.export.checkpoint import quiet
 from linescan.depth.models import PATCH
 from linescan.evaluation.metrics import align, rmse, rmse_over_sigma
+from linescan.training.checks import check_flat, check_held_out
+from linescan.training.crops import crop_shape, random_crop, starts
 from linescan.training.finetune_plan import DataPlan, FineTunePlan
 from linescan.training.lighting import relight
 from linescan.training.lora import add_lora, merge_lora
@@ -96,8 +98,8 @@ class FineTuner(ResumableLoop):
         """
         found = np.empty(image.shape, dtype=np.float32)
         rows, columns = (min(self.plan.size, n) // PATCH * PATCH for n in image.shape)
-        for line in _starts(image.shape[0], rows):
-            for column in _starts(image.shape[1], columns):
+        for line in starts(image.shape[0], rows):
+            for column in starts(image.shape[1], columns):
                 part = np.s_[line : line + rows, column : column + columns]
                 with torch.no_grad():
                     raw = raw_output(model, torch.from_numpy(image[part].copy())[None, None])
@@ -152,7 +154,10 @@ class FineTuner(ResumableLoop):
         return folder
 
     def noise_floor(self) -> float:
-        """Twice the robust deviation of the held-out error, in the scaled output's unit."""
+        """Twice the robust deviation of the held-out error, in the scaled output's unit.
+
+        Without truth nothing is learned of what is no relief: it is the start's floor at least.
+        """
         errors = []
         for sample in self.held_out:
             found = self.output(self.model, sample.image)
@@ -163,7 +168,10 @@ class FineTuner(ResumableLoop):
             else:
                 errors.append(found - align(sample.height, found).apply(sample.height))
         flat = np.concatenate([e[np.isfinite(e)].ravel() for e in errors])
-        return float(2 * 1.4826 * np.median(np.abs(flat - np.median(flat))))
+        floor = float(2 * 1.4826 * np.median(np.abs(flat - np.median(flat))))
+        if self.plan.target == "none":
+            return max(floor, float(self.start.meaning["noise_floor"]))
+        return floor
 
     def _measure(self) -> None:
         """The starting model's output on the samples, and from it the unit of the new one."""
@@ -173,12 +181,12 @@ class FineTuner(ResumableLoop):
         self.scale = float(self.start.meaning["scale"])
         self.shift = float(self.start.meaning["shift"])
         if self.plan.target == "none":
+            check_flat(self.samples)
             return
         truth = np.concatenate([s.height[np.isfinite(s.height)] for s in self.samples])
-        if truth.size < 100 or not all(np.isfinite(s.height).sum() > 2 for s in self.held_out):
-            raise PairsError(
-                f"only {truth.size} points of known height to learn from, or none held out"
-            )
+        if truth.size < 100:
+            raise PairsError(f"only {truth.size} points of known height to learn from")
+        check_held_out(self.held_out, relief=self.plan.target == "relative")
         self.spread = float(truth.std())
         if self.spread == 0:
             raise PairsError("the known height is the same everywhere: there is nothing to learn")
@@ -222,7 +230,7 @@ class FineTuner(ResumableLoop):
         areas = np.array([float(s.image.size) for s in self.samples])
         crops = []
         for number in rng.choice(len(areas), self.plan.batch, p=areas / areas.sum()):
-            crop = _random_crop(self.samples[int(number)], self.shape, rng)
+            crop = random_crop(self.samples[int(number)], self.shape, rng)
             mirrored = self.plan.mirror and rng.random() < 0.5
             arrays = (crop.image, crop.height, crop.flat)
             crops.append([np.ascontiguousarray(a[:, ::-1] if mirrored else a) for a in arrays])
@@ -277,33 +285,3 @@ class FineTuner(ResumableLoop):
 def raw_output(model: Any, images: torch.Tensor) -> torch.Tensor:
     """What a relative head gives: (n, 1, h, w) uint8 to (n, h, w), before scale and shift."""
     return predict_height(model, images) + HEIGHT_OFFSET
-
-
-def crop_shape(samples: Sequence[Sample], size: int) -> tuple[int, int]:
-    """Lines and columns of the crops: multiples of the patch that fit into every sample.
-
-    Raises:
-        PairsError: a sample is smaller than four patches.
-    """
-    sides = []
-    for axis in (0, 1):
-        least = min(each.image.shape[axis] for each in samples)
-        if least < 4 * PATCH:
-            raise PairsError(
-                f"a part of an image has only {least} model pixels along one side, "
-                f"fewer than {4 * PATCH}: give larger images, or a smaller reduction"
-            )
-        sides.append(min(size, least) // PATCH * PATCH)
-    return sides[0], sides[1]
-
-
-def _starts(length: int, size: int) -> list[int]:
-    return sorted({*range(0, length - size + 1, size), length - size})
-
-
-def _random_crop(sample: Sample, shape: tuple[int, int], rng: np.random.Generator) -> Sample:
-    line, column = (
-        int(rng.integers(0, n - side + 1))
-        for n, side in zip(sample.image.shape, shape, strict=True)
-    )
-    return sample.crop(slice(line, line + shape[0]), slice(column, column + shape[1]))

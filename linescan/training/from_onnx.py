@@ -28,10 +28,10 @@ from linescan.depth.card import ModelCard, read_card
 from linescan.depth.export.needs import require
 from linescan.depth.models import PATCH
 from linescan.errors import ModelError
-from linescan.training.model import IMAGENET_MEAN, IMAGENET_STD, set_eager_attention
+from linescan.training.model import set_eager_attention
+from linescan.training.unfold import State, linear, plain_norm, tensor, unfold_normalisation
 
 Weights = Mapping[str, NDArray[Any]]
-State = dict[str, torch.Tensor]
 
 _LINEAR = {
     "attention.out": ("attention.o_proj", "layer_scale1"),
@@ -155,12 +155,12 @@ class _Graph:
 
     def state(self) -> State:
         """All weights under the names of the torch model, float32."""
-        state = {name: _tensor(value) for name, value in self._head()}
+        state = {name: tensor(value) for name, value in self._head()}
         state |= self._embeddings()
         for i in range(self.layers):
             state |= self._block(i)
         width = len(self._array("encoder/patches.bias"))
-        return state | _plain_norm("backbone.layernorm", width)
+        return state | plain_norm("backbone.layernorm", width)
 
     def _array(self, name: str) -> NDArray[np.float64]:
         return np.asarray(self.arrays[name], dtype=np.float64)
@@ -190,10 +190,10 @@ class _Graph:
         places = grid.reshape(grid.shape[1], -1).T[None]
         at = "backbone.embeddings."
         return {
-            f"{at}patch_embeddings.projection.weight": _tensor(weight),
-            f"{at}patch_embeddings.projection.bias": _tensor(bias),
-            f"{at}cls_token": _tensor(first),
-            f"{at}position_embeddings": _tensor(
+            f"{at}patch_embeddings.projection.weight": tensor(weight),
+            f"{at}patch_embeddings.projection.bias": tensor(bias),
+            f"{at}cls_token": tensor(first),
+            f"{at}position_embeddings": tensor(
                 np.concatenate((np.zeros_like(first), places), axis=1)
             ),
             f"{at}mask_token": torch.zeros(1, grid.shape[1]),
@@ -209,17 +209,17 @@ class _Graph:
         weights, biases = np.split(qkv * factor[:, None], 3), np.split(qkv_bias * factor, 3)
         state: State = {}
         for part, weight, bias in zip("qkv", weights, biases, strict=True):
-            state |= _layer(f"{at}attention.{part}_proj", weight, bias)
+            state |= linear(f"{at}attention.{part}_proj", weight, bias)
         expand, expand_bias = self._linear(name + "expand")
-        state |= _layer(at + "mlp.fc1", expand, expand_bias)
+        state |= linear(at + "mlp.fc1", expand, expand_bias)
         usual = float(np.sqrt(np.mean(expand**2)))
         for own, (layer, scale) in _LINEAR.items():
             weight, bias = self._linear(name + own)
             size = np.sqrt(np.mean(weight**2, axis=1)) / usual
             power = np.exp2(np.clip(np.rint(np.log2(np.maximum(size, 1e-6))), -6, 6))
-            state |= _layer(at + layer, weight / power[:, None], bias / power)
-            state[f"{at}{scale}.lambda1"] = _tensor(power)
-        return state | _plain_norm(at + "norm1", width) | _plain_norm(at + "norm2", width)
+            state |= linear(at + layer, weight / power[:, None], bias / power)
+            state[f"{at}{scale}.lambda1"] = tensor(power)
+        return state | plain_norm(at + "norm1", width) | plain_norm(at + "norm2", width)
 
     def _linear(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weight (out, in) and bias of a linear layer; the tracer names its bias alone."""
@@ -254,40 +254,6 @@ class _Graph:
         while name not in known:
             name = self._maker[name].input[0]
         return name
-
-
-def unfold_normalisation(
-    weight: NDArray[np.float64], bias: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A patch embedding of three normalised channels that folds to the given one of gray uint8.
-
-    With W'c = 255·σc·W/3 and b' = b + Σc W'c·μc/σc the fold's W = Σc W'c/(255·σc) and
-    b = b' - Σc W'c·μc/σc come back.
-
-    Args:
-        weight: (out, 1, rows, columns).
-        bias: (out,).
-
-    Returns:
-        Weight (out, 3, rows, columns) and bias (out,).
-    """
-    mu, sigma = (np.array(v).reshape(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    three = weight * (255.0 * sigma / 3)
-    # As the fold will see it: rounded to the fp32 in which the model keeps it.
-    seen = three.astype(np.float32).astype(np.float64)
-    return three, bias + (seen * mu / sigma).sum(axis=(1, 2, 3))
-
-
-def _layer(name: str, weight: NDArray[np.float64], bias: NDArray[np.float64]) -> State:
-    return {f"{name}.weight": _tensor(weight), f"{name}.bias": _tensor(bias)}
-
-
-def _plain_norm(name: str, width: int) -> State:
-    return {f"{name}.weight": torch.ones(width), f"{name}.bias": torch.zeros(width)}
-
-
-def _tensor(values: NDArray[np.float64]) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 
 
 def _is_unused(name: str) -> bool:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from linescan.pictures.files import write_whole
 from linescan.training.pairs import (
     HEIGHT,
     INTENSITY,
@@ -24,7 +25,7 @@ from linescan.training.pairs import (
     sample_names,
 )
 from linescan.training.registration import LEAST_RATIO, Registration, register
-from linescan.training.similarity import lay, level
+from linescan.training.similarity import RegistrationError, lay, level
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,10 @@ def _laid(
     laying: RegistrationPlan,
     report: Callable[[str], None],
 ) -> NDArray[np.float32]:
-    height = level(read_height(path), laying.form)
+    try:
+        height = level(read_height(path), laying.form)
+    except RegistrationError as error:
+        raise PairsError(f"{path}: {error}") from error
     if not laying.enabled:
         if height.shape != image.shape:
             raise PairsError(
@@ -128,7 +132,10 @@ def _laid(
             )
         return height
     scale = laying.scale or float(np.sqrt(image.size / height.size))
-    found = register(image, height, scale=scale, rotation_range=laying.rotation)
+    try:
+        found = register(image, height, scale=scale, rotation_range=laying.rotation)
+    except RegistrationError as error:
+        raise PairsError(f"{path}, to be laid on {name}{INTENSITY}: {error}") from error
     placed = lay(height, found.similarity, image.shape)
     shown = laying.pictures / f"{name}.jpg"
     show(image, placed, shown)
@@ -177,5 +184,5 @@ def show(image: NDArray[np.uint8], height: NDArray[np.float32], path: Path) -> N
     sheet = np.hstack((stretched, shaded, board)).astype(np.uint8)
     shrink = min(1.0, 1800 / sheet.shape[1])
     size = (round(sheet.shape[1] * shrink), round(sheet.shape[0] * shrink))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), cv2.resize(sheet, size, interpolation=cv2.INTER_AREA))
+    _, data = cv2.imencode(".jpg", cv2.resize(sheet, size, interpolation=cv2.INTER_AREA))
+    write_whole(path, data.tobytes())

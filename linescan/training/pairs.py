@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -104,10 +104,14 @@ def read_height(path: Path) -> NDArray[np.float32]:
     """
     try:
         height = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise PairsError(f"{path}: not a NumPy array: {error}") from error
-    if height.ndim != 2 or not np.issubdtype(height.dtype, np.number):
-        raise PairsError(f"{path}: expected (lines, columns) of numbers, found {height.shape}")
+    if not isinstance(height, np.ndarray):
+        raise PairsError(f"{path}: not a NumPy array but an archive of some")
+    if height.ndim != 2 or height.dtype.kind not in "fiu":
+        raise PairsError(
+            f"{path}: expected (lines, columns) of numbers, found {height.shape} of {height.dtype}"
+        )
     height = height.astype(np.float32)
     height[~np.isfinite(height)] = np.nan
     return np.asarray(height)
@@ -117,7 +121,8 @@ def read_lines(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     """A height map from the points of a profiler: the mean of those in each pixel, else NaN.
 
     Args:
-        path: CSV with the columns ``line``, ``column`` (image pixels) and ``height_um``.
+        path: CSV with the columns ``line``, ``column`` (image pixels) and ``height_um``; an empty
+            height is not known.
         shape: lines and columns of the image.
 
     Raises:
@@ -125,12 +130,16 @@ def read_lines(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
     """
     total, count = np.zeros(shape), np.zeros(shape)
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
             if missing := [c for c in COLUMNS if c not in (reader.fieldnames or ())]:
-                raise PairsError(f"{path}: column {missing[0]} is missing: expected {COLUMNS}")
+                raise PairsError(
+                    f"{path}: column {missing[0]} is missing: expected {', '.join(COLUMNS)}"
+                )
             for number, row in enumerate(reader, start=2):
-                line, column, height = (float(row[c]) for c in COLUMNS)
+                line, column, height = _point(row, f"{path}, row {number}")
+                if not np.isfinite(height):
+                    continue
                 at = (round(line), round(column))
                 if not (0 <= at[0] < shape[0] and 0 <= at[1] < shape[1]):
                     raise PairsError(
@@ -138,11 +147,21 @@ def read_lines(path: Path, shape: tuple[int, int]) -> NDArray[np.float32]:
                         f"beside the image of {shape[0]} x {shape[1]}"
                     )
                 total[at] += height
-                count[at] += np.isfinite(height)
-    except (OSError, TypeError, ValueError) as error:
+                count[at] += 1
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PairsError(f"{path}: cannot be read: {error}") from error
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, total / count, np.nan).astype(np.float32)
+
+
+def _point(row: Mapping[str, str | None], where: str) -> tuple[float, float, float]:
+    try:
+        line, column, height = (float(row[each] or "nan") for each in COLUMNS)
+    except (TypeError, ValueError) as error:
+        raise PairsError(f"{where}: expected numbers for {', '.join(COLUMNS)}") from error
+    if not np.isfinite((line, column)).all():
+        raise PairsError(f"{where}: line and column must be finite numbers")
+    return line, column, height
 
 
 def read_flat(folder: Path, name: str, shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -21,10 +21,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, optimize
+from scipy import fft
 
 from linescan.training.features import FeatureMaps, height_features, high_pass, standardise
-from linescan.training.similarity import Map, RegistrationError, Similarity, lay, shape_of
+from linescan.training.refinement import refine, resized
+from linescan.training.similarity import Map, Similarity, lay, shape_of
 
 COARSE = 144
 """Pixels along the longer side in the coarse search."""
@@ -96,27 +97,16 @@ def register(
         )
         for value, at in peaks
     ]
-    refined = [
-        _refine(image, height, place, MIDDLE, 70) for place in _distinct(full, height, image)
-    ]
+    refined = [refine(image, height, place, MIDDLE, 70) for place in _distinct(full, height, image)]
     best = max(refined, key=lambda each: each.information)
     others = [
         each.information
         for each in refined
         if _distance(each.similarity, best.similarity, height, image) > APART
     ]
-    final = _refine(image, height, best.similarity, FINE, 120)
+    final = refine(image, height, best.similarity, FINE, 120)
     ratio = best.information / max(max(others, default=0.0), 1e-9)
     return Registration(final.similarity, final.explained, float(min(ratio, 99.0)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A refined place, its mutual information in nats, and its R²."""
-
-    similarity: Similarity
-    information: float
-    explained: float
 
 
 def _distance(one: Similarity, other: Similarity, height: Map, image: NDArray[np.generic]) -> float:
@@ -146,18 +136,13 @@ def _prepare(
 ) -> tuple[Map, FeatureMaps]:
     """Image and features at the resolution ``shrink`` of the image."""
     shape = (max(8, round(image.shape[0] * shrink)), max(8, round(image.shape[1] * shrink)))
-    small = _resized(image, shape)
+    small = resized(image, shape)
     target = (
         max(8, round(height.shape[0] * scale * shrink)),
         max(8, round(height.shape[1] * scale * shrink)),
     )
     reduced = lay(height, Similarity(scale=scale * shrink), target)
     return standardise(high_pass(small)), height_features(reduced)
-
-
-def _resized(image: NDArray[np.generic], shape: tuple[int, int]) -> Map:
-    values = image.astype(np.float32)
-    return np.asarray(cv2.resize(values, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _peaks(picture: Map, maps: FeatureMaps, guess: Similarity) -> list[tuple[float, Similarity]]:
@@ -256,66 +241,3 @@ def _placed(
         along=along + (feature[0] - 1) / 2 - (image[0] - 1) / 2,
         across=across + (feature[1] - 1) / 2 - (image[1] - 1) / 2,
     )
-
-
-def _refine(
-    image: NDArray[np.generic], height: Map, start: Similarity, pixels: int, steps: int
-) -> _Found:
-    """The place of the largest mutual information nearby, ``pixels`` along the longer side."""
-    shrink = min(1.0, pixels / max(image.shape))
-    shape = (max(8, round(image.shape[0] * shrink)), max(8, round(image.shape[1] * shrink)))
-    small = _resized(image, shape)
-    picture = standardise(high_pass(small))
-    side = max(image.shape)
-    # One unit of each is a shift of about a pixel of the reduced image at its border.
-    unit = np.array([2 / (side * shrink), np.rad2deg(2 / (side * shrink)), 1 / shrink, 1 / shrink])
-
-    def place(x: NDArray[np.float64]) -> Similarity:
-        grow, turn, across, along = x * unit
-        return Similarity(
-            start.scale * float(np.exp(grow)),
-            start.rotation + float(turn),
-            start.across + float(across),
-            start.along + float(along),
-        )
-
-    def cost(x: NDArray[np.float64]) -> float:
-        n, explained = _explained(picture, height, place(x), shrink)
-        return 0.5 * n * float(np.log1p(-min(explained, 0.999999)))
-
-    simplex = np.vstack((np.zeros(4), 2.0 * np.eye(4)))
-    best = optimize.minimize(
-        cost,
-        np.zeros(4),
-        method="Nelder-Mead",
-        options={"xatol": 0.02, "fatol": 1e-3, "maxfev": steps, "initial_simplex": simplex},
-    )
-    found = place(best.x)
-    return _Found(found, -float(best.fun), _explained(picture, height, found, shrink)[1])
-
-
-def _explained(
-    picture: Map, height: Map, similarity: Similarity, shrink: float
-) -> tuple[int, float]:
-    """Pixels of the overlap, and the share of the picture's variance that is explained there."""
-    small = replace(
-        similarity,
-        scale=similarity.scale * shrink,
-        across=similarity.across * shrink,
-        along=similarity.along * shrink,
-    )
-    try:
-        maps = height_features(lay(height, small, shape_of(picture)))
-    except RegistrationError:
-        return 1, 0.0
-    known = maps.known > 0
-    count = int(known.sum())
-    if count < 64:
-        return 1, 0.0
-    values = picture[known].astype(np.float64)
-    values -= values.mean()
-    features = maps.features[:, known].astype(np.float64)
-    features -= features.mean(axis=1, keepdims=True)
-    gram, shared = features @ features.T, features @ values
-    solved = np.linalg.solve(gram + 1e-3 * count * np.eye(len(gram)), shared)
-    return count, float(solved @ shared / (values @ values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -126,6 +127,9 @@ class ResumableLoop(ABC):
         Args:
             report: called after each step.
             stopped: asked after each step.
+
+        Raises:
+            ValueError: the loss is no number any more.
         """
         self.out.mkdir(parents=True, exist_ok=True)
         self.model.train()
@@ -181,6 +185,11 @@ class ResumableLoop(ABC):
         for group, peak in zip(self.optimiser.param_groups, self._peaks, strict=True):
             group["lr"] = peak * cycle(self.done, self._warm_up)
         loss = self._loss(*batch)
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"the loss is no number any more after step {self.progress.step}: begin again in "
+                "another folder, with a lower learning rate"
+            )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -188,8 +197,8 @@ class ResumableLoop(ABC):
         return loss.item()
 
     def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
         wanted = self._plan.identity()
+        state = self._state()
         if state["plan"] != wanted:
             changed = {k for k, v in wanted.items() if state["plan"].get(k) != v}
             raise ValueError(
@@ -200,3 +209,17 @@ class ResumableLoop(ABC):
         self.optimiser.load_state_dict(state["optimiser"])
         self.progress = Progress(**state["progress"])
         self.progress.validations = [(int(s), float(v)) for s, v in self.progress.validations]
+
+    def _state(self) -> dict[str, Any]:
+        try:
+            state = torch.load(self.checkpoint, weights_only=True)
+            known = set(state) >= {"plan", "progress", "model", "optimiser"}
+        except (EOFError, RuntimeError, TypeError, pickle.UnpicklingError):
+            known = False
+        if not known:
+            raise ValueError(
+                f"{self.checkpoint}: damaged, or no checkpoint of such a run: take it away, or "
+                "give another --out"
+            )
+        found: dict[str, Any] = state
+        return found

@@ -191,6 +191,8 @@ def test_the_noise_floor_is_in_the_unit_of_the_heights(calibration: Path, scan: 
         (["--map", "none.npy", "--map-step", "0", "1"], "expected two above 0"),
         (["--map", "none.npy", "--map-at", "nan", "0"], "expected a line and a column"),
         (["--profiles", "{empty}"], "0 measured places"),
+        (["--truth", "--map-at", "3", "4"], "--map-at 3.0 4.0: belongs to --map"),
+        (["--profiles", "{empty}", "--map-step", "2", "2"], "--map-step 2.0 2.0: belongs to --map"),
     ],
 )
 def test_what_cannot_be_used_is_said(
@@ -221,3 +223,19 @@ def test_flat_data_is_refused_and_a_file_is_not_replaced(scan: Path, tmp_path: P
     result = linescan("calibrate", "height", scan, "--truth", "--out", out, *chosen)
     assert "--overwrite" in result.output
     assert out.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("place", "text"), [("file/h.json", "is no folder"), ("folder", "is a folder")]
+)
+def test_what_cannot_be_written_is_refused_before_the_work(
+    place: str, text: str, scan: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    out = tmp_path / place
+    chosen = [item for setting in SETTINGS for item in ("--set", setting)]
+    result = linescan("calibrate", "height", scan, "--truth", "--overwrite", "--out", out, *chosen)
+    assert result.exit_code == BAD_INPUT
+    assert text in result.output
+    assert "points:" not in result.output

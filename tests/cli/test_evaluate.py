@@ -76,6 +76,14 @@ def test_settings_come_from_a_file_that_need_not_have_a_source(tmp_path: Path) -
         (("simulated:print", "-m", "baseline:none"), "expected baseline:flat"),
         (("simulated:print", "-m", "nothing"), "unknown depth model 'nothing'"),
         (("simulated:print", "--json", "no/folder/x.json"), "its folder does not exist"),
+        (("simulated:print", "--json", "/dev/null/x.json"), "is no folder"),
+        (("simulated:print", "--level"), "--level: belongs to folders of pairs"),
+        (("simulated:print", "--pitch", "0.1"), "--pitch: belongs to folders of pairs"),
+        (("simulated:print", "--set", "depth.precision=fp8"), "depth.precision=fp8"),
+        (
+            ("simulated:print", "--align", "calibrated", "--calibration", "none.json"),
+            "none.json: no such file",
+        ),
         (("lit:a_height_mm.npy",), "light needs slopes"),
     ],
 )
@@ -100,3 +108,11 @@ def test_an_interrupt_is_no_failure(start: Start) -> None:
     assert result.code == 130
     assert "interrupted" in result.err
     assert "Traceback" not in result.err
+
+
+def test_precision_is_fp32_unless_it_is_said() -> None:
+    from linescan.cli.evaluate import _settings
+
+    assert _settings(None, [], None, None, None).depth.precision == "fp32"
+    assert _settings(None, ["depth.precision=bf16"], None, None, None).depth.precision == "bf16"
+    assert _settings(None, ["depth.precision=bf16"], None, "auto", None).depth.precision == "auto"

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from scripts.robustness import app
 from tests.docs.pages import ROOT
 
 SCRIPT = ROOT / "scripts" / "robustness.py"
@@ -35,3 +38,14 @@ def test_an_unknown_factor_is_one_sentence() -> None:
     assert run.returncode == 2
     assert "Traceback" not in run.stderr
     assert "factor 'weather': expected one of elevation" in " ".join(run.stderr.split())
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    for option, file, said in (
+        ("--json", tmp_path, "is a folder"),
+        ("--picture", tmp_path / "curves", "expected a name that ends in .png"),
+        ("--markdown", tmp_path / "none" / "x.md", "its folder does not exist"),
+    ):
+        result = CliRunner().invoke(app, [option, str(file)], env={"COLUMNS": "300"})
+        assert result.exit_code == 2, result.output
+        assert said in " ".join(result.output.split())

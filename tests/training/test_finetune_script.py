@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from linescan.depth import open_engine
 from linescan.depth.card import read_card
 from linescan.training.figures import Figures
-from scripts.finetune import advice, app
+from linescan.training.outcome import advice
+from scripts.finetune import app
 from tests.depth.checkpoints import save_checkpoint
 from tests.training.own_data import write_pairs
 
@@ -64,11 +65,43 @@ def test_what_does_not_fit_is_said_in_a_sentence(tmp_path: Path) -> None:
         ("--target up", "expected one of relative, metric, none"),
         ("--size 100", "multiple of 14"),
         (f"--start {tmp_path}/none.onnx", "no such model file"),
-        ("--reduction 4", "fewer than 56"),
+        ("--reduction 4", "part00: a part of it has only"),
+        ("--name a/b", "--name a/b: expected letters"),
+        ("--loss silog", "--loss belongs to --target metric"),
+        ("--hold 0.1", "--hold belongs to --target none"),
+        ("--mode full --rank 4", "--rank belongs to --mode lora"),
+        ("--register-scale 2", "--register-scale does not go with --no-register"),
+        ("--target none --form 2", "--form belongs to --target relative or metric"),
+        ("--target none --no-relight", "learns from nothing but other light"),
     ):
         code, text = run(data, tmp_path / "run", more)
         assert code == 2, more
         assert said in text, more
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    data = write_pairs(tmp_path / "data", 1)
+    (tmp_path / "file").touch()
+    code, text = run(data, tmp_path / "file" / "run", "")
+    assert code == 2
+    assert "is no folder" in text
+    assert "reading" not in text
+
+
+def test_a_flat_test_half_is_left_out_of_the_figures(tmp_path: Path) -> None:
+    data = write_pairs(tmp_path / "data", 4, size=168)
+    start = save_checkpoint(tmp_path / "start")
+    heights = data / "part00_height_um.npy"
+    known = np.load(heights)
+    known[:, 84:] = 0
+    np.save(heights, known)
+    code, text = run(data, tmp_path / "run", f"--start {start} --steps 2 --test-side right")
+    assert code == 0, text
+    known[:] = 0
+    np.save(data / "part03_height_um.npy", known)
+    code, text = run(data, tmp_path / "other", f"--start {start} --steps 2")
+    assert code == 2
+    assert "part03: its held-out part has the same height everywhere" in text
 
 
 def test_figures_that_speak_against_the_new_model_are_put_into_words() -> None:
@@ -79,8 +112,16 @@ def test_figures_that_speak_against_the_new_model_are_put_into_words() -> None:
     assert not advice(before, figures(0.7, 0.6))
     assert "nothing was gained" in advice(before, figures(0.8, 0.6))
     assert "sign came out wrong" in advice(before, figures(0.3, -0.9))
-    unknown = Figures(ratio=None, rank=None, absolute=None, light=0.1, flat=None)
-    assert not advice(unknown, unknown)
+
+
+def test_without_truth_a_flattened_relief_and_no_gain_are_put_into_words() -> None:
+    def figures(light: float, kept: float) -> Figures:
+        return Figures(ratio=None, rank=None, absolute=None, light=light, flat=None, kept=kept)
+
+    before = figures(0.1, 1.0)
+    assert not advice(before, figures(0.05, 0.93))
+    assert "only 3% of the start's relief are left" in advice(before, figures(0.01, 0.03))
+    assert "nothing was gained" in advice(before, figures(0.1, 1.0))
 
 
 def test_help_teaches() -> None:

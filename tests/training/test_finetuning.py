@@ -131,6 +131,9 @@ def test_without_truth_it_gets_steadier_and_does_not_collapse(start: Start, tmp_
     assert before.flat is not None
     assert after.flat is not None
     assert after.light + after.flat < before.light + before.flat
+    assert before.kept == pytest.approx(1)
+    assert after.kept is not None
+    assert 0.1 < after.kept < 1.2
     spread = tuner.output(model, held[0].image).std()
     assert spread > 0.3 * tuner.output(tuner.reference, held[0].image).std()
 
@@ -181,3 +184,40 @@ def test_samples_without_height_are_refused(start: Start, tmp_path: Path) -> Non
     learned[0].height[:] = np.nan
     with pytest.raises(PairsError, match="only 0 points"):
         FineTuner(PLAN, tmp_path / "run", start, learned, samples(2, 1))
+
+
+def test_without_truth_the_noise_floor_is_not_below_that_of_the_start(tmp_path: Path) -> None:
+    """Most of a web is bare: there the output hardly changes with the light."""
+    folder = save_checkpoint(tmp_path / "start")
+    (folder / "linescan.json").write_text('{"convention": "height", "noise_floor": 1e5}')
+    plan = replace(PLAN, target="none")
+    tuner = FineTuner(plan, tmp_path / "run", open_start(str(folder)), samples(0, 2), samples(2, 1))
+    assert tuner.noise_floor() == pytest.approx(1e5)
+
+
+def test_without_truth_something_must_hold_the_relief(start: Start, tmp_path: Path) -> None:
+    learned = samples(0, 2)
+    for each in learned:
+        each.flat[:] = True
+    with pytest.raises(PairsError, match="100% of what is learned from is marked as flat"):
+        FineTuner(replace(PLAN, target="none"), tmp_path / "run", start, learned, samples(2, 1))
+
+
+def test_a_loss_that_is_no_number_ends_the_run(start: Start, tmp_path: Path) -> None:
+    plan = replace(PLAN, head_rate=1e30, steps=40, validate_every=100)
+    tuner = FineTuner(plan, tmp_path / "run", start, samples(0, 2), samples(2, 1))
+    with pytest.raises(ValueError, match="the loss is no number any more after step"):
+        tuner.run()
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04"])
+def test_a_damaged_checkpoint_is_said(content: bytes, start: Start, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"checkpoint\.pt: damaged, or no checkpoint"):
+        FineTuner(PLAN, tmp_path, start, samples(0, 2), samples(2, 1))
+
+
+def test_a_checkpoint_of_something_else_is_said(start: Start, tmp_path: Path) -> None:
+    torch.save({"weights": torch.zeros(2)}, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="damaged, or no checkpoint"):
+        FineTuner(PLAN, tmp_path, start, samples(0, 2), samples(2, 1))

@@ -43,9 +43,21 @@ def test_points_of_a_profiler_become_pixels(tmp_path: Path) -> None:
     path.write_text("line,column,height_um\n6,0,1\n")
     with pytest.raises(PairsError, match="row 2: line 6, column 0 lies beside"):
         read_lines(path, (6, 5))
-    path.write_text("line,column,height_um\n1,0,high\n")
+    for row in ("1,0,high", "inf,0,1", ",0,1", "1,nan,1"):
+        path.write_text(f"line,column,height_um\n{row}\n")
+        with pytest.raises(PairsError, match=r"row 2: (expected numbers|line and column must be)"):
+            read_lines(path, (6, 5))
+    path.write_bytes(b"line,column,height_um\n\xb5,1,1\n")
     with pytest.raises(PairsError, match="cannot be read"):
         read_lines(path, (6, 5))
+
+
+def test_points_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "a_lines.csv"
+    path.write_text("line,column,height_um\n2,3,1\n2,3,\n1,1,nan\n", encoding="utf-8-sig")
+    height = read_lines(path, (6, 5))
+    assert height[2, 3] == 1.0
+    assert np.isfinite(height).sum() == 1
 
 
 def test_images_of_8_12_and_16_bits(tmp_path: Path) -> None:
@@ -66,6 +78,16 @@ def test_height_maps_and_masks_are_checked(tmp_path: Path) -> None:
     assert np.isnan(read_height(path)).tolist() == [[False, True], [True, False]]
     np.save(path, np.zeros(3))
     with pytest.raises(PairsError, match="lines, columns"):
+        read_height(path)
+    path.write_bytes(b"")
+    with pytest.raises(PairsError, match="not a NumPy array"):
+        read_height(path)
+    with path.open("wb") as file:
+        np.savez(file, a=np.zeros(3))
+    with pytest.raises(PairsError, match="an archive"):
+        read_height(path)
+    np.save(path, np.zeros((2, 2), complex))
+    with pytest.raises(PairsError, match="complex128"):
         read_height(path)
     assert not read_flat(tmp_path, "a", (2, 3)).any()
     cv2.imwrite(str(tmp_path / "a_flat.png"), np.array([[0, 255]], np.uint8))
@@ -152,6 +174,17 @@ def test_a_height_map_of_another_instrument_is_laid_on_its_image() -> None:
     known = np.isfinite(laid)
     assert known.mean() > 0.5
     assert np.corrcoef(laid[known], frame.height[known])[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("height", "text"), [(np.nan, "0 known points"), (0.0, "image or height map are constant")]
+)
+def test_a_map_that_tells_nothing_is_named(height: float, text: str, tmp_path: Path) -> None:
+    write_pair(tmp_path, "one", simulated_frame(8, 112))
+    np.save(tmp_path / "one_height_um.npy", np.full((112, 112), height))
+    plan = RegistrationPlan(True, None, 2.0, 1, tmp_path / "pictures")
+    with pytest.raises(PairsError, match=rf"one_height_um\.npy.*{text}"):
+        load_samples(tmp_path, None, 1.0, 112, True, plan)
 
 
 def test_a_height_map_of_something_else_is_refused(tmp_path: Path) -> None:

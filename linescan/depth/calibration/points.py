@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from linescan.depth.calibration.cells import Grid, cell_means
 from linescan.records import DepthMap, WebMap
 
 Floats = npt.NDArray[np.float64]
@@ -16,7 +17,9 @@ Floats = npt.NDArray[np.float64]
 MOST_POINTS: Final = 200_000
 """Points that are kept: more say nothing new, and memory is bounded."""
 LEAST_KNOWN: Final = 0.5
-"""Share of the measured heights under a value that must be known."""
+"""Share of a place whose height must be known."""
+LEAST_SEEN: Final = 0.99
+"""Share of a place of a coarse map whose values must be known: what is not seen may be high."""
 BLOCK_MARGIN: Final = 0.15
 """Share of a block's side that is left out at each edge: the model rounds edges off."""
 
@@ -77,33 +80,33 @@ class HeightMap:
     column_step: float
 
     def points(self, depth: DepthMap, skip: int) -> Points:
-        """The mean of the heights under each value of a depth map."""
-        web, (rows, columns) = depth.web, depth.values.shape
-        top = self._rows(web, rows)
-        first, last = max(0, int(top.min())), min(len(self.heights), int(top.max()))
-        if last <= first:
-            return Points.join(())
-        left = web.column_offset + web.column_step * (np.arange(columns + 1) - 0.5) + 0.5
-        left = np.clip(np.rint((left - self.column) / self.column_step), 0, self.heights.shape[1])
-        means = _area_means(
-            self.heights[first:last],
-            np.clip(top - first, 0, last - first),
-            left.astype(np.intp),
-        )
-        good = np.isfinite(means) & np.isfinite(depth.values) & depth.valid[:, None]
-        good[:skip] = False
-        row, column = np.nonzero(good)
-        return Points(
-            np.asarray(depth.values[good], np.float64),
-            means[good],
-            lines_at(web, row),
-            columns_at(web, column),
-        )
+        """Mean value and mean height of the same places: those of the coarser of both, each way.
 
-    def _rows(self, web: WebMap, rows: int) -> npt.NDArray[np.intp]:
-        """Rows of the map at which each row of values begins, and the last one ends."""
-        edge = web.line_offset + web.line_step * (np.arange(rows + 1) - 0.5) + 0.5
-        return np.asarray(np.rint((edge - self.line) / self.line_step), np.intp)
+        Sharp values against a blurred height would make the line too flat.
+        """
+        web, (rows, columns) = depth.web, depth.values.shape
+        down = Grid.of_centres(web.line_offset, web.line_step, rows)
+        over = Grid.of_centres(web.column_offset, web.column_step, columns)
+        high = Grid(self.line, self.line_step, self.heights.shape[0])
+        wide = Grid(self.column, self.column_step, self.heights.shape[1])
+        lines, places = down.shared(high), over.shared(wide)
+        if lines.size < 2 or places.size < 2:
+            return Points.join(())
+        first, last = high.reach(lines)
+        part = Grid(high.edge(first), high.step, last - first)
+        truth = cell_means(
+            self.heights[first:last], part.places(lines), wide.places(places), LEAST_KNOWN
+        )
+        values = np.where(depth.valid[:, None], depth.values, np.nan).astype(np.float64)
+        values[:skip] = np.nan
+        predicted = cell_means(values, down.places(lines), over.places(places), LEAST_SEEN)
+        row, column = np.nonzero(np.isfinite(truth) & np.isfinite(predicted))
+        return Points(
+            predicted[row, column],
+            truth[row, column],
+            (lines[row] + lines[row + 1] - 1) / 2,
+            (places[column] + places[column + 1] - 1) / 2,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,25 +192,3 @@ def _between(depth: DepthMap, y: Floats, x: Floats) -> Floats:
     upper = values[top, left] * (1 - right) + values[top, left + 1] * right
     lower = values[top + 1, left] * (1 - right) + values[top + 1, left + 1] * right
     return np.asarray(upper * (1 - down) + lower * down, np.float64)
-
-
-def _area_means(
-    heights: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
-) -> Floats:
-    """Means over the boxes between edges, NaN where less than half is known."""
-    known = np.isfinite(heights)
-    sums, counts = (
-        np.pad(np.cumsum(np.cumsum(each, 0, np.float64), 1), ((1, 0), (1, 0)))
-        for each in (np.where(known, heights, 0.0), known)
-    )
-
-    def boxes(table: Floats) -> Floats:
-        corners = table[np.ix_(rows, columns)]
-        return np.asarray(np.diff(np.diff(corners, axis=0), axis=1), np.float64)
-
-    area = np.diff(rows)[:, None] * np.diff(columns)
-    count = boxes(counts)
-    means = np.full(area.shape, np.nan)
-    enough = (count > 0) & (count >= LEAST_KNOWN * area)
-    means[enough] = boxes(sums)[enough] / count[enough]
-    return means

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,8 @@ from linescan.errors import CalibrationError
 
 LEAST_HEIGHTS: Final = 2
 """Different heights that boxes must have: one alone tells no scale."""
+PLACE: Final = "line and column must be finite"
+BOX: Final = "they must be finite, with counts above 0"
 
 
 def read_map(path: Path) -> Floats:
@@ -41,7 +44,8 @@ def read_profiles(path: Path) -> Profiles:
     Raises:
         CalibrationError: it cannot be read, or a row is wrong.
     """
-    rows = np.array(list(_read(path, ("line", "column", "height"))), np.float64).reshape(-1, 3)
+    found = list(_read(path, ("line", "column", "height"), _is_place, PLACE))
+    rows = np.array(found, np.float64).reshape(-1, 3)
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     return Profiles(rows[:, 0], rows[:, 1], rows[:, 2])
 
@@ -53,7 +57,7 @@ def read_blocks(path: Path) -> Blocks:
         CalibrationError: it cannot be read, a row is wrong, or all are of one height.
     """
     names = ("first_line", "line_count", "first_column", "column_count", "height")
-    blocks = tuple(Block(*row) for row in _read(path, names))
+    blocks = tuple(Block(*row) for row in _read(path, names, _is_box, BOX))
     if len({block.height for block in blocks}) < LEAST_HEIGHTS:
         raise CalibrationError(
             f"{path}: boxes of at least two heights are needed; the bare web, at 0, may be one"
@@ -61,8 +65,25 @@ def read_blocks(path: Path) -> Blocks:
     return Blocks(blocks)
 
 
-def _read(path: Path, names: tuple[str, ...]) -> Iterator[tuple[float, ...]]:
-    """Rows of a CSV with a header line; columns in any order, others are ignored."""
+def _is_place(row: tuple[float, ...]) -> bool:
+    return all(map(math.isfinite, row[:2]))
+
+
+def _is_box(row: tuple[float, ...]) -> bool:
+    return all(map(math.isfinite, row)) and row[1] > 0 and row[3] > 0
+
+
+def _read(
+    path: Path, names: tuple[str, ...], good: Callable[[tuple[float, ...]], bool], rule: str
+) -> Iterator[tuple[float, ...]]:
+    """Rows of a CSV with a header line; columns in any order, others are ignored.
+
+    Args:
+        path: the file.
+        names: of the columns.
+        good: whether a row can be used; what is empty in it is NaN.
+        rule: what that asks for, in words.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -73,12 +94,14 @@ def _read(path: Path, names: tuple[str, ...]) -> Iterator[tuple[float, ...]]:
                     f"{','.join(names)}"
                 )
             for row in reader:
+                where = f"{path}, line {reader.line_num}: expected numbers for {','.join(names)}"
                 try:
-                    yield tuple(float(row[name] or "nan") for name in names)
+                    found = tuple(float(row[name] or "nan") for name in names)
                 except (TypeError, ValueError) as error:
-                    raise CalibrationError(
-                        f"{path}, line {reader.line_num}: expected numbers for {','.join(names)}"
-                    ) from error
+                    raise CalibrationError(where) from error
+                if not good(found):
+                    raise CalibrationError(f"{where}; {rule}")
+                yield found
     except FileNotFoundError as error:
         raise CalibrationError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -35,6 +35,7 @@ __all__ = [
     "TrueScan",
     "Wanted",
     "open_data_set",
+    "takes_measured",
 ]
 
 
@@ -71,3 +72,8 @@ def open_data_set(
         f"{name}: neither a recording (it has no {HEADER_FILE}) nor a folder of pairs "
         "NAME_intensity.png and NAME_height_um.npy"
     )
+
+
+def takes_measured(data_set: DataSet) -> bool:
+    """Whether its heights were measured: they may be levelled, and lack the size of a pixel."""
+    return isinstance(data_set, LitHeights | PairFolder)

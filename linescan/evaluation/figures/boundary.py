@@ -5,8 +5,10 @@ section 3.3: an occluding contour lies between two neighbours whose depths diffe
 factor ``1 + t / 100``; precision and recall of contours, in each of the four directions, for t from
 5 to 25, weighted by the threshold. A height is turned into a distance as in ``error``.
 
-One departure: thresholds at which the truth has no contour say nothing and are left out, where the
-paper's own code counts them as failures; perfect heights then score 1 on shallow relief, too.
+Two departures. Thresholds at which the truth has no contour say nothing and are left out, where the
+paper's own code counts them as failures; perfect heights then score 1 on shallow relief, too. And
+contours of the four directions are counted together, where that code takes the mean of their
+precisions and recalls, with 0 for a direction in which there is none.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ def boundary_f1(predicted: Distances, truth: Distances) -> float | None:
     """Weighted F1 of the contours, 0 to 1.
 
     Args:
-        predicted: (h, w) distances; NaN, and what is not positive, makes no contour.
+        predicted: (h, w) distances; NaN makes no contour, what is not positive is as near as
+            can be.
         truth: (h, w) distances, likewise.
 
     Returns:
@@ -51,7 +54,7 @@ def boundary_f1(predicted: Distances, truth: Distances) -> float | None:
 
 
 def _log(distances: Distances) -> Distances:
-    """Logarithms: ratios become differences. What is not positive is as far away as can be."""
+    """Logarithms: ratios become differences. What is not positive is as near as can be."""
     smallest = 1e-6 * float(np.nanmax(distances, initial=1e-300))
     return np.log(np.maximum(distances, max(smallest, 1e-300)))
 

@@ -155,35 +155,53 @@ class Exported(ExitStack):
 class Checkpoint:
     """The folder of a Hugging Face checkpoint of this project, run by torch in fp32.
 
-    Its output is the height in pixels of its own depth map.
+    What its ``linescan.json`` says of the output holds. A height without a unit, as that of a
+    folder that says nothing, is one in pixels of its own depth map.
     """
 
     def __init__(self, folder: Path, depth: DepthSection, *, pictures: bool) -> None:
         """Load the weights.
 
         Raises:
-            ModelError: it is no checkpoint.
+            ModelError: it is no checkpoint, or one with a metric head.
         """
-        from linescan.training.model import load_model
+        from linescan.depth.export.checkpoint import load_model
+        from linescan.depth.export.description import CARD, describe
+        from linescan.training.model import HEIGHT_OFFSET
 
         self._name = folder.name
         self._depth, self._pictures = depth, pictures
-        self._model = load_model(folder)
+        said = describe(folder, "checkpoint", None, None, None)
+        self._model = load_model(said)
+        if self._model.config.depth_estimation_type != "relative":
+            raise ModelError(f"{folder}: it has a metric head: export it, and judge the .onnx file")
+        if (folder / CARD).is_file():
+            self._convention, self._floor = said.convention, said.noise_floor
+            self._scale, self._shift, self._unit = said.scale, said.shift, said.unit
+        else:
+            self._convention, self._floor = Convention.HEIGHT, 0.0
+            self._scale, self._shift, self._unit = 1.0, -HEIGHT_OFFSET, "relative"
+        if self._convention is Convention.HEIGHT and self._unit == "relative":
+            self._unit = PIXELS
 
     def predict(self, frame: TrueFrame) -> DepthMap:
         """Run torch on the resized frame."""
         import torch
 
-        from linescan.training.model import predict_height
+        from linescan.training.model import HEIGHT_OFFSET, predict_height
 
         given = resized(frame, self._depth, self._pictures)
         with torch.no_grad():
             made = predict_height(self._model, torch.from_numpy(given.image)[None, None])
-        return height_map(given, np.asarray(made[0].numpy(), np.float32), PIXELS)
+        raw = np.asarray(made[0].numpy(), np.float32) + np.float32(HEIGHT_OFFSET)
+        found = height_map(given, self._scale * raw + np.float32(self._shift), self._unit)
+        return replace(found, convention=self._convention)
 
     def about(self) -> About:
-        """The checkpoint has no card: no floor, no hash."""
-        return About(self._name, None, "torch-fp32", Convention.HEIGHT.value, PIXELS, 0.0)
+        """No hash: the checkpoint is more than one file."""
+        return About(
+            self._name, None, "torch-fp32", self._convention.value, self._unit, self._floor
+        )
 
     def close(self) -> None:
         """Nothing is held."""

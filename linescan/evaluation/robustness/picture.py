@@ -27,6 +27,19 @@ STYLE: Final[Any] = {
 COLUMNS: Final = 4
 
 
+FORMATS: Final = (".png", ".svg", ".pdf")
+
+
+def check_format(path: Path | None) -> None:
+    """Make sure that a picture can be written in the format of a file's name.
+
+    Raises:
+        RobustnessError: there is no such format.
+    """
+    if path is not None and path.suffix.lower() not in FORMATS:
+        raise RobustnessError(f"{path}: expected a name that ends in {', '.join(FORMATS)}")
+
+
 def draw(outcomes: Sequence[Outcome], path: Path) -> None:
     """Write the picture, in the format of the file's name; dashed lines are the nominal scene's.
 

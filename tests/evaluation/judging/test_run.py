@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from linescan.config import Config, SimulatedSource, parse
-from linescan.errors import LinescanError
+from linescan.errors import LinescanError, ModelError
 from linescan.evaluation.datasets import HeightUnit, PairFolder, SimulatedFrames, TrueFrame, Wanted
 from linescan.evaluation.datasets.base import every
 from linescan.evaluation.judging.catalogue import FIGURES, Absent
@@ -119,7 +119,20 @@ def test_a_checkpoint_is_judged_in_pixels_of_its_own(tmp_path: Path) -> None:
     data_set = SimulatedFrames("simulated:validation@112")
     (verdict,) = judged(data_set, str(folder), mode="none", frames=1)
     assert verdict.model.unit == "px"
-    assert not isinstance(verdict.value("rmse"), Absent)
+    plain = verdict.value("rmse")
+    assert not isinstance(plain, Absent)
+    said = {"convention": "depth", "unit": "um", "scale": -2.0, "shift": 5.0, "noise_floor": 0.5}
+    (folder / "linescan.json").write_text(json.dumps(said), encoding="utf-8")
+    (other,) = judged(data_set, str(folder), mode="none", frames=1)
+    assert (other.model.unit, other.model.convention) == ("um", "depth")
+    assert other.model.noise_floor == 0.5
+    assert other.value("rmse") != pytest.approx(plain)
+
+
+def test_a_folder_without_weights_is_said(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "depth_anything"}', encoding="utf-8")
+    with pytest.raises(ModelError, match="the checkpoint cannot be loaded"):
+        judged(SimulatedFrames("simulated:validation@112"), str(tmp_path), frames=1)
 
 
 class Oracle:
