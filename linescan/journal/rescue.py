@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +71,7 @@ def rescue(
 
 @contextlib.contextmanager
 def _left_behind(folder: Folder) -> Iterator[Iterator[tuple[Record, Sequence[Buffer]]]]:
-    """Heads and parts of all whole messages in the spool, stream by stream in order.
+    """Heads and parts of all whole messages in the spool, in order.
 
     Some of them are in the journal. At the end the spool goes, unless there was an error, or the
     journal is a copy of another, which may want it as well.
@@ -124,10 +125,13 @@ def _is_anothers(handle: int, folder: Folder, name: str) -> bool:
 def _whole(handle: int) -> Iterator[tuple[Record, Sequence[Buffer]]]:
     size = os.fstat(handle).st_size
     heads = (read_head(handle, NUMBER, first, size) for first in range(PAGE, size, PAGE))
-    found = sorted(
-        (head for head in heads if head), key=lambda head: (head.key.stream, head.key.seq)
-    )
-    for head in found:
-        parts = read_parts(handle, head)
+    streams: dict[Stream, list[Record]] = {}
+    for head in heads:
+        if head is not None:
+            streams.setdefault(head.key.stream, []).append(head)
+    for records in streams.values():
+        records.sort(key=lambda record: record.key.seq)
+    for record in heapq.merge(*streams.values(), key=lambda record: record.published_ns):
+        parts = read_parts(handle, record)
         if parts is not None:
-            yield head, parts
+            yield record, parts

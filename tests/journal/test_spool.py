@@ -12,7 +12,7 @@ import signal
 import time
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linescan.errors import JournalError
-from linescan.journal import JournalReader, JournalWriter, Key, indexing, rescue, spool
+from linescan.journal import Entry, JournalReader, JournalWriter, Key, indexing, rescue, spool
 from linescan.journal import writer as writing
+from linescan.journal.audit import JournalAudit, Verdict
 from linescan.journal.folder import Folder, opened
+from linescan.journal.layout import FILE_HEADER_BYTES, Record
+from linescan.journal.scan import walk
 from linescan.journal.segment import Segment, prepare
 from linescan.journal.spool import PAGE, PREFIX, SHARED, Place, Spool
 from linescan.records import Interval
 from tests.journal.entries import message, same, section, seqs
+from tests.journal.runs import run
 
 STREAM = message(0).key.stream
 KILLED = 3
@@ -34,6 +38,11 @@ KILLED = 3
 
 
 def waiting(folder: Path, count: int = KILLED, size: int = 1000, **settings: object) -> None:
+    """Messages wait for the disk of a process that was killed."""
+    all_wait(folder, [message(seq, size=size) for seq in range(count)], **settings)
+
+
+def all_wait(folder: Path, entries: Sequence[Entry], **settings: object) -> None:
     """In a child process: append, and be killed while the disk does not answer."""
     child = os.fork()
     if not child:
@@ -41,8 +50,7 @@ def waiting(folder: Path, count: int = KILLED, size: int = 1000, **settings: obj
         writer.open()
         assert writer._storing is not None
         with writer._storing._writing:
-            for seq in range(count):
-                entry = message(seq, size=size)
+            for entry in entries:
                 writer.append(entry.key, entry.published_ns, entry.frames)
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
@@ -95,6 +103,20 @@ def test_it_is_durable_as_any_other(tmp_path: Path) -> None:
     writer.open()
     assert writer.sync() == {STREAM: KILLED - 1}
     writer.close()
+
+
+def test_streams_are_interleaved_as_they_were(tmp_path: Path) -> None:
+    entries = run(5)
+    all_wait(tmp_path, entries)
+    reopened(tmp_path)
+    with opened(Folder(tmp_path).segment(1)) as handle:
+        size = os.fstat(handle).st_size
+        found = list(walk(handle, 1, FILE_HEADER_BYTES, size))
+    assert [record.key for record in found if isinstance(record, Record)] == [
+        entry.key for entry in entries
+    ]
+    report = JournalAudit(tmp_path).run()
+    assert (report.findings, [r.verdict for r in report.runs]) == ([], [Verdict.PROVEN])
 
 
 def test_a_message_that_is_damaged_there_is_missing(tmp_path: Path) -> None:
