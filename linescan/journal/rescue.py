@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from linescan.errors import JournalError
-from linescan.journal.folder import Folder
+from linescan.journal.folder import Folder, is_locked
 from linescan.journal.keys import Key, Stream
 from linescan.journal.layout import Record
 from linescan.journal.pruned import Pruned
@@ -69,6 +69,17 @@ def rescue(
         )
 
 
+def left_behind(folder: Folder) -> str | None:
+    """In words, where messages may wait that no reader sees; None where there are none."""
+    path = _path(folder)
+    if path is None or is_locked(folder) or not path.exists():
+        return None
+    return (
+        f"a pipeline was killed: what it published last may wait in {path}, until a pipeline opens"
+        f" this journal again"
+    )
+
+
 @contextlib.contextmanager
 def _left_behind(folder: Folder) -> Iterator[Iterator[tuple[Record, Sequence[Buffer]]]]:
     """Heads and parts of all whole messages in the spool, in order.
@@ -76,15 +87,13 @@ def _left_behind(folder: Folder) -> Iterator[Iterator[tuple[Record, Sequence[Buf
     Some of them are in the journal. At the end the spool goes, unless there was an error, or the
     journal is a copy of another, which may want it as well.
     """
-    name = named(folder.spool) or ""
-    path = SHARED / name
-    fits = name.startswith(PREFIX) and name.removeprefix(PREFIX).isalnum()
-    handle = _open(path, folder) if fits else None
-    if handle is None:
+    path = _path(folder)
+    handle = None if path is None else _open(path, folder)
+    if path is None or handle is None:
         yield iter(())
         return
     try:
-        copied = _is_anothers(handle, folder, name)
+        copied = _is_anothers(handle, folder, path.name)
         if lock(handle, 0 if copied else ENDS_S):
             yield _whole(handle)
             if not copied:
@@ -98,6 +107,13 @@ def _left_behind(folder: Folder) -> Iterator[Iterator[tuple[Record, Sequence[Buf
             )
     finally:
         os.close(handle)
+
+
+def _path(folder: Folder) -> Path | None:
+    """The spool that a journal names."""
+    name = named(folder.spool) or ""
+    fits = name.startswith(PREFIX) and name.removeprefix(PREFIX).isalnum()
+    return SHARED / name if fits else None
 
 
 def _open(path: Path, folder: Folder) -> int | None:

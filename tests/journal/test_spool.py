@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import logging
 import os
 import shutil
@@ -18,7 +19,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
+from linescan.cli.journal_listing import Listing
 from linescan.errors import JournalError
 from linescan.journal import Entry, JournalReader, JournalWriter, Key, indexing, rescue, spool
 from linescan.journal import writer as writing
@@ -95,6 +98,23 @@ def test_what_waits_for_the_disk_survives_a_kill(
     assert all(same(entry, message(n, size=300_000)) for n, entry in enumerate(kept))
     assert not Folder(tmp_path).spool.exists()
     assert reopened(tmp_path) == [0, 1, 2]
+
+
+def test_whoever_looks_is_told_of_it(tmp_path: Path) -> None:
+    waiting(tmp_path)
+
+    def told() -> list[bool]:
+        console = Console(file=io.StringIO())
+        Listing(tmp_path).show(console)
+        seen = (console.file.getvalue(), *JournalAudit(tmp_path).run().notes)  # type: ignore[attr-defined]
+        return ["may wait in /dev/shm/linescan-journal-" in text for text in seen]
+
+    assert told() == [True, True]
+    writer = JournalWriter(tmp_path, section())
+    writer.open()
+    assert not any(told())
+    writer.close()
+    assert not any(told())
 
 
 def test_it_is_durable_as_any_other(tmp_path: Path) -> None:
