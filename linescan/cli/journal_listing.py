@@ -12,6 +12,7 @@ from rich.table import Table
 from linescan.cli.units import name_moment, name_size
 from linescan.journal import Acknowledgements, Content, JournalReader
 from linescan.journal.folder import Folder, is_locked
+from linescan.journal.rescue import left_behind
 
 WIDTH: Final = 120
 """Columns that the tables need with names of usual length."""
@@ -30,6 +31,7 @@ class Listing:
         self._reader = JournalReader(path)
         self._contents = self._reader.contents()
         self._written = is_locked(folder)
+        self._left = left_behind(folder)
         sizes = list(map(folder.size, folder.numbers()))
         self._segments, self._bytes = len(sizes), sum(sizes)
         acknowledgements = Acknowledgements(path)
@@ -66,6 +68,8 @@ class Listing:
             console.print(self._streams_table())
         if self._acknowledged:
             console.print(self._names_table())
+        if self._left:
+            console.print(f"note: {self._left}", soft_wrap=True)
 
     def _stream(self, content: Content) -> dict[str, Any]:
         gaps = self._reader.gaps(*content.stream) if content.missing else []

@@ -16,6 +16,7 @@ from linescan.journal.folder import Folder, is_locked, opened
 from linescan.journal.keys import Stream
 from linescan.journal.layout import FILE_HEADER_BYTES, Record
 from linescan.journal.recovery import created_ns
+from linescan.journal.rescue import left_behind
 from linescan.journal.scan import Damage, read_parts, walk
 from linescan.protocol import Kind, decode
 from linescan.records import Interval
@@ -119,6 +120,8 @@ class JournalAudit:
         """
         self._progress = progress
         running = is_locked(self._folder)
+        if left := left_behind(self._folder):
+            self._report.notes.append(left)
         numbers = self._folder.numbers()
         for number in numbers:
             try:

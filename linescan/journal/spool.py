@@ -37,7 +37,9 @@ PAGE: Final = 4096
 STEP: Final = 4 << 20
 """Memory is taken as it is needed, in such steps, and kept until the end."""
 STALE_S: Final = 86_400
-"""Memory that no journal names goes when it is as old."""
+"""Memory that no journal names goes when its writer has ended as long ago."""
+AGAIN_S: Final = 0.05
+"""While another process has it, look again as often."""
 _POPULATE_WRITE: Final = 23
 """``MADV_POPULATE_WRITE``, Linux 5.14: map all pages at once; Python has no name for it."""
 
@@ -119,9 +121,16 @@ class Spool:
 
     def give_back(self, place: Place) -> None:
         """The oldest place is free again."""
-        assert self._taken.popleft() is place  # noqa: S101
+        oldest = self._taken.popleft()
+        assert oldest is place  # noqa: S101
         if not self._taken:
             self._end = PAGE  # always the same pages, as long as the disk keeps up
+
+    def touch(self) -> None:
+        """It is in use: its age begins anew. Writing into mapped memory does not tell anybody."""
+        if self._handle >= 0:
+            with contextlib.suppress(OSError):
+                os.utime(self._handle)
 
     def close(self) -> None:
         """All that was in it is on the disk: nothing stays."""
@@ -170,13 +179,18 @@ class Spool:
         )
 
 
-def lock(handle: int) -> bool:
-    """Whether a spool is this user's and nobody writes there: it is locked then."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return os.fstat(handle).st_uid == os.geteuid()
+def lock(handle: int, wait_s: float = 0.0) -> bool:
+    """Whether nobody writes to an open spool, or ends in that time: it is locked then."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(AGAIN_S)
+        else:
+            return True
 
 
 def owner(handle: int) -> Path | None:
@@ -185,14 +199,23 @@ def owner(handle: int) -> Path | None:
     return Path(os.fsdecode(path)) if path else None
 
 
+def named(by: Path) -> str | None:
+    """The name of the spool that stands in such a file; None where there is no such file."""
+    try:
+        return by.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return None
+
+
 def sweep() -> None:
     """Remove what killed pipelines left whose journals are gone."""
     for path in SHARED.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), opened(path, os.O_RDWR | os.O_NOFOLLOW) as handle:
-            named_by, age_s = owner(handle), time.time() - os.fstat(handle).st_mtime
-            if named_by is None or age_s < STALE_S or not lock(handle):
+            status, named_by = os.fstat(handle), owner(handle)
+            if status.st_uid != os.geteuid() or time.time() - status.st_mtime < STALE_S:
                 continue
-            if not (named_by.is_file() and named_by.read_text("ascii").strip() == path.name):
+            # Locked last: whoever opens that journal now must not find it in use.
+            if named_by is not None and named(named_by) != path.name and lock(handle):
                 path.unlink()
 
 

@@ -19,14 +19,14 @@ from linescan.journal.backlog import Backlog, Waiting
 from linescan.journal.folder import Folder, lock_folder, opened, sync_folder
 from linescan.journal.indexing import Indexing
 from linescan.journal.keys import Key, Stream
-from linescan.journal.layout import Part, Record, check
+from linescan.journal.layout import Record, check
 from linescan.journal.problems import write_error
 from linescan.journal.pruning import prune
 from linescan.journal.recovery import created_ns
 from linescan.journal.rescue import rescue
 from linescan.journal.retention import Choice, Limits
 from linescan.journal.segment import Segment, prepare
-from linescan.journal.spool import Place, Spool, sweep
+from linescan.journal.spool import Spool, sweep
 from linescan.journal.storing import Storing
 from linescan.protocol import Buffer
 
@@ -122,11 +122,12 @@ class JournalWriter:
                 self._account.fail(key, item.size, problem)
                 raise JournalError(problem)
             self._account.take(key)
-            place = self._backlog.reserve(item)
-        if place is not None:
-            item = replace(item, parts=self._copied(item, place), place=place)
-        with self._backlog.lock:
-            self._backlog.add(item)
+            item = replace(item, place=self._backlog.reserve(item))
+        try:
+            item = self._copied(item)
+        finally:  # by Ctrl-C, too: its number and its place are taken
+            with self._backlog.lock:
+                self._backlog.add(item)
 
     def note_missing(self, key: Key) -> None:
         """A message will not come: a gap record will say so, as soon as there is room.
@@ -246,17 +247,25 @@ class JournalWriter:
             self._folder, full, self._backlog, self._account, segments, following
         )
 
-    def _copied(self, item: Waiting, place: Place) -> Sequence[Part]:
-        """The parts of a message in its place; others need not wait for the copy."""
+    def _copied(self, item: Waiting) -> Waiting:
+        """A message as it lies in its place; others need not wait for the copy."""
+        if item.place is None:
+            return item
         try:
-            return self._spool.fill(place, item.key, item.published_ns, item.parts)
+            parts = self._spool.fill(item.place, item.key, item.published_ns, item.parts)
+            return replace(item, parts=parts)
         except Exception:
             log.exception("%s cannot be written down", item.key)
-            return item.parts  # whoever writes it will fail, too, and count it as missing
+            return item  # whoever writes it will fail, too, and count it as missing
 
-    def _write_now(self, key: Key, published_ns: int, frames: Sequence[Buffer]) -> None:
+    def _write_now(self, key: Key, published_ns: int, frames: Sequence[Buffer]) -> bool:
+        """Write one message; whether there was room."""
+        if not self._keeps_up(self._opened()):
+            self.sync()
+        missing = self.state.missing
         self.append(key, published_ns, frames)
         self.flush()
+        return self.state.missing == missing
 
     def _sync_segment(
         self, storing: Storing, segment: Segment, size: int, count: int, errors: list[OSError]
@@ -283,6 +292,7 @@ class JournalWriter:
 
     def _prune(self, storing: Storing, now_ns: int) -> list[Choice]:
         self._next_prune = time.monotonic() + PRUNE_S
+        self._spool.touch()
         with self._backlog.lock:
             open_bytes = sum(segment.size for segment in storing.segments)
             before = min((s.number for s in storing.segments), default=storing.following)

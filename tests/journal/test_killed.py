@@ -11,6 +11,7 @@ import pytest
 
 from linescan.journal import JournalReader, JournalWriter
 from linescan.protocol import Kind
+from tests.journal import stepped
 from tests.journal.entries import same, section
 from tests.journal.killed import entries
 
@@ -35,6 +36,27 @@ def test_what_was_appended_survives_every_kill(tmp_path: Path, rounds: int) -> N
     kept = [epoch for epoch in synced if epoch in there]
     assert kept
     assert kept == synced[-len(kept) :]  # retention took the oldest, and nothing else is missing
+
+
+@pytest.mark.parametrize(
+    "rounds", [40, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
+)
+def test_killed_at_any_line_of_the_journal_nothing_is_missing(tmp_path: Path, rounds: int) -> None:
+    command = [sys.executable, "-m", "tests.journal.stepped", str(tmp_path), str(rounds), "1"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = [line.split() for line in run.stdout.splitlines()]
+    assert len(told) == rounds
+    writer = JournalWriter(tmp_path, section())
+    writer.open()
+    writer.close()
+    reader = JournalReader(tmp_path)
+    for epoch, durable, appended in told:
+        stream = (epoch, "web-1", Kind.INSPECTION)
+        kept, written = list(reader.read(*stream, 0, 2**62)), list(stepped.entries(epoch))
+        assert len(kept) > int(appended) >= int(durable)
+        assert all(map(same, kept, written))  # each once and in order, as keys are compared too
+        assert reader.gaps(*stream) == []
+    assert reader.damaged == 0
 
 
 def contents(folder: Path, least: dict[str, int]) -> dict[str, list[int]]:
