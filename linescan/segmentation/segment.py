@@ -20,10 +20,10 @@ from linescan.records import (
 from linescan.segmentation.background import fit_background, take_sample
 from linescan.segmentation.belt import Belt, BeltState
 from linescan.segmentation.complete import has_shape, is_object, whole_objects
+from linescan.segmentation.finding import find_regions
 from linescan.segmentation.follow import Tracks
 from linescan.segmentation.objects import Numbers, label_objects
 from linescan.segmentation.pieces import row_edges
-from linescan.segmentation.regions import find_regions
 from linescan.segmentation.thresholds import Thresholds, choose_thresholds
 from linescan.segmentation.tracks import Part, Track, TracksState, pieces_of
 from linescan.whole import Cut, WholeObject
