@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,23 +61,23 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class SeamScore:
-    """What became of cut objects; adds up.
+    """What became of objects; adds up.
 
     Attributes:
-        cut: objects that a border cuts, each counted for each run in which one does.
+        asked: objects that were looked for, each counted for each run in which one is.
         once: those that came out exactly once.
         right: those of them whose area is within 5 % of that of the uncut object.
         deviations: relative deviations of area of those that came out once.
     """
 
-    cut: int = 0
+    asked: int = 0
     once: int = 0
     right: int = 0
     deviations: tuple[float, ...] = ()
 
     def __add__(self, other: SeamScore) -> SeamScore:
         return SeamScore(
-            self.cut + other.cut,
+            self.asked + other.asked,
             self.once + other.once,
             self.right + other.right,
             self.deviations + other.deviations,
@@ -94,6 +94,24 @@ def score_seams(phases: Sequence[Phase]) -> SeamScore:
     An object that lies wholly in lines that a single frame of one run shows is the reference for
     every other run in which a border of frames cuts it.
     """
+    return _compare(phases, lambda there, found: there.borders(found) > 0)
+
+
+def score_uncut(phases: Sequence[Phase]) -> SeamScore:
+    """The same of objects that no border cuts in the other run either, nor even comes near.
+
+    What differs then is not due to borders, but to depth that differs from run to run.
+    """
+    return _compare(phases, lambda there, found: not there.touches_shared(found))
+
+
+def _compare(phases: Sequence[Phase], counts: Callable[[Phase, WholeObject], bool]) -> SeamScore:
+    """Compare runs.
+
+    Args:
+        phases: the runs.
+        counts: whether a reference, given last, is asked of the other run.
+    """
     score = SeamScore()
     for here in phases:
         for there in phases:
@@ -102,8 +120,8 @@ def score_seams(phases: Sequence[Phase]) -> SeamScore:
             boxes = [box_of(found) for found in there.objects]
             for found in here.objects:
                 whole = not found.cut and not here.touches_shared(found)
-                cut = there.shows(found) and there.borders(found)
-                if whole and cut and _first(found, here, phases):
+                asked = there.shows(found) and counts(there, found)
+                if whole and asked and _first(found, here, phases):
                     score += _score(found, there.objects, boxes)
     return score
 
@@ -143,6 +161,6 @@ def _score(found: WholeObject, objects: Sequence[WholeObject], boxes: Sequence[B
         if mine.intersection(box).area >= PART * min(box.area, mine.area)
     ]
     if len(same) != 1 or mine.iou(box_of(same[0])) < SAME:
-        return SeamScore(cut=1)
+        return SeamScore(asked=1)
     deviation = same[0].area_px / found.area_px - 1
     return SeamScore(1, 1, int(abs(deviation) <= AREA), (deviation,))

@@ -3,7 +3,7 @@
 A candidate of hysteresis ends where all others do, at the low threshold: far out on the flanks of
 what is high, high up on those of what is low. Here each is cut back, or grows, to a share of its
 own height: at a half, its outline lies in the middle of its flanks whatever the threshold was. Its
-height is what a tenth of its pixels exceed.
+height is what a quarter of the pixels within its outline exceed.
 
 Where a large flat part of a candidate would be cut off, it is a *ledge*: a plate with a bump on it,
 or a low part that touches a high one. The outline is then that of the ledge.
@@ -11,6 +11,7 @@ or a low part that touches a high one. The outline is then that of the ledge.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -20,8 +21,10 @@ import numpy as np
 from linescan.records import BoolArray, FloatArray
 from linescan.segmentation.runs import Connected, Indices, Mask, connected, pixels_of
 
-TOP: Final = 0.9
-"""The quantile of the heights of its pixels that counts as an object's height."""
+TOP: Final = 0.75
+"""The quantile of the heights within its outline that counts as an object's height."""
+ROUNDS: Final = 5
+"""So often at most is an outline drawn within itself; each time it moves by less."""
 MARGIN: Final = 8
 """Pixels of the depth map that an object may grow."""
 APART: Final = 1.5
@@ -99,15 +102,26 @@ def _levels(values: FloatArray, ends: Indices, bounds: Bounds) -> FloatArray:
     largest = np.argsort(begins[high] - ends[high], kind="stable")[: bounds.most]
     for n in high[largest]:
         own = np.sort(values[begins[n] : ends[n]])
-        level = bounds.share * _top(own)
+        level = _level(own, bounds.share)
         ledge = _ledge(own, level, bounds.low)
         levels[n] = level if ledge is None else bounds.share * ledge
     return levels
 
 
-def _top(values: FloatArray) -> float:
-    """The height of a region; (n,) heights of its pixels, ascending."""
-    return float(values[int(TOP * (values.size - 1))])
+def _level(values: FloatArray, share: float) -> float:
+    """Where a region ends; (n,) heights of its pixels, ascending.
+
+    Its height is that of the pixels within its outline alone: of what has long slopes it would else
+    depend on how far out the threshold reaches. So the outline is drawn again within itself.
+    """
+    first, level = 0, -math.inf
+    for _ in range(ROUNDS):
+        level = share * float(values[first + int(TOP * (values.size - 1 - first))])
+        cut = int(values.searchsorted(level, side="right"))
+        if cut <= first:
+            break
+        first = cut
+    return level
 
 
 def _ledge(values: FloatArray, level: float, low: float) -> float | None:
@@ -121,7 +135,7 @@ def _ledge(values: FloatArray, level: float, low: float) -> float | None:
         level: where it would be cut.
         low: how far down it reaches.
     """
-    rest = values[: values.searchsorted(np.float32(level), side="right")]
+    rest = values[: values.searchsorted(level, side="right")]
     half = rest.size // 2
     if rest.size < LEDGE_SHARE * values.size or not half:
         return None
@@ -153,7 +167,7 @@ def _growing(
         runs = slice(begins[n], begins[n + 1])
         own = pixels_of(pieces.start[runs], pieces.length[runs])
         values = np.sort(height.ravel()[own])
-        level = float(cut[n]) if parts[n] == 1 else bounds.share * _top(values)
+        level = float(cut[n]) if parts[n] == 1 else _level(values, bounds.share)
         if values[-1] > bounds.distance and level < max(float(cut[n]), bounds.low):
             yield own, level
 

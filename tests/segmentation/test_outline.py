@@ -81,7 +81,12 @@ def test_the_share_says_where_on_the_flank(share: float) -> None:
     assert got == pytest.approx(math.pi * (25 + flank * (0.5 - share)) ** 2, rel=0.03)
 
 
-@given(st.integers(0, 2**32 - 1), st.floats(2, 20), st.floats(12.5, 16), st.floats(2.0, 5.0))
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(2, 20),
+    st.sampled_from([6, 8, 11, 19, 21]),
+    st.floats(2.0, 5.0),
+)
 @few
 def test_a_plate_stays_under_its_bump(seed: int, plate: float, bump: float, times: float) -> None:
     """Half of the bump's height is more than the plate's: it would cut the plate away."""
@@ -90,21 +95,17 @@ def test_a_plate_stays_under_its_bump(seed: int, plate: float, bump: float, time
     assert got == pytest.approx(math.pi * 30**2, rel=0.06)
 
 
-@pytest.mark.parametrize("height", [2.0, 20.0, 200.0])
-def test_what_is_round_has_no_ledge(height: float) -> None:
-    """A cap and a bell run out slowly; they end at half their height, too."""
+@pytest.mark.parametrize("height", [3.0, 20.0, 200.0])
+def test_what_is_round_ends_at_the_same_share_however_high_it_is(height: float) -> None:
+    """A cap and a bell have no plateau, and the threshold is far out on their slopes."""
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     far = np.hypot(rows - 48, columns - 50)
     cap = height * np.maximum(1 - (far / 36) ** 2, 0)
     bell = height * np.exp(-((far / 14) ** 2))
-    for shape, quantile in ((cap, 1 - 0.1), (bell, None)):
+    for shape in (cap, bell):
         found = regions(shape.astype(np.float32))
-        lowest = float(shape[_mask(found)].min())
         assert found.count == 1
-        if quantile:
-            assert lowest > 0.4 * height
-        else:
-            assert lowest > 0.25 * height
+        assert 0.38 * height < shape[_mask(found)].min() < 0.45 * height
 
 
 def _mask(found: Regions) -> BoolArray:
