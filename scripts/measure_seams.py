@@ -2,7 +2,7 @@
 
 A recording with truth is run several times with frames at random places. What one run sees whole in
 a single frame is the reference for those in which a border cuts it: how often does it come out
-exactly once, and with the same area? The same of objects that no border cuts in either run says how
+exactly once, and with the same area? The same objects in runs that do not cut them either say how
 much of that is not due to borders. With ``--depth truth`` the depth is the true height plus
 noise, both the same in all runs, at half the camera's resolution; ``--fresh`` adds as much again,
 anew for each frame, as if the same web came twice. With ``--depth surface-tiny`` it is the model's
@@ -22,7 +22,7 @@ import numpy as np
 from rich.progress import track
 
 from linescan.config import Config, SegmentationSection
-from linescan.evaluation.seams import Phase, SeamScore, score_seams, score_uncut
+from linescan.evaluation.seams import Phase, score_seams, uncut_shares
 from linescan.pipeline.chain import through
 from linescan.pipeline.factory import processing_stages
 from linescan.recording import Recording
@@ -80,19 +80,14 @@ def main() -> None:
         f"{arguments.depth}, {arguments.recording.name}, overlap {overlap}: "
         f"{sum(len(p.objects) for p in phases)} objects in {len(phases)} runs"
     )
-    print(f"cut by borders: {told(score_seams(phases))}")
-    print(f"not cut, in two runs: {told(score_uncut(phases))}")
-
-
-def told(score: SeamScore) -> str:
-    """A score in words."""
-    if not score.asked:
-        return "none"
-    return (
-        f"{score.asked}, once {score.once / score.asked:.4f}, area within 5 % "
+    score, uncut = score_seams(phases), uncut_shares(phases)
+    print(
+        f"{score.asked} cut by borders, once {score.once / score.asked:.4f}, area within 5 % "
         f"{score.right / score.asked:.4f}; deviation of area: median {score.quantile(0.5):.4f}, "
         f"95 % {score.quantile(0.95):.4f}, 99 % {score.quantile(0.99):.4f}"
     )
+    if uncut:
+        print(f"the same objects uncut: once {uncut[0]:.4f}, area within 5 % {uncut[1]:.4f}")
 
 
 @dataclass(frozen=True)

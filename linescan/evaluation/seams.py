@@ -94,36 +94,54 @@ def score_seams(phases: Sequence[Phase]) -> SeamScore:
     An object that lies wholly in lines that a single frame of one run shows is the reference for
     every other run in which a border of frames cuts it.
     """
-    return _compare(phases, lambda there, found: there.borders(found) > 0)
+    return sum(_cut(phases).values(), start=SeamScore())
 
 
-def score_uncut(phases: Sequence[Phase]) -> SeamScore:
-    """The same of objects that no border cuts in the other run either, nor even comes near.
+def uncut_shares(phases: Sequence[Phase]) -> tuple[float, float] | None:
+    """The same objects in runs in which no border cuts them, nor even comes near.
 
-    What differs then is not due to borders, but to depth that differs from run to run.
+    What differs then is not due to borders, but to depth that differs from run to run. Each object
+    has the weight that it has among the cut ones.
+
+    Returns:
+        Shares that came out once, and that also have the right area; None where no object is both
+        cut in one run and uncut in two others.
     """
-    return _compare(phases, lambda there, found: not there.touches_shared(found))
+    cut, uncut = _cut(phases), _compare(phases, lambda run, found: not run.touches_shared(found))
+    both = [(cut[key].asked, uncut[key]) for key in cut if key in uncut]
+    weight = sum(count for count, _ in both)
+    if not weight:
+        return None
+    once = sum(count * score.once / score.asked for count, score in both)
+    right = sum(count * score.right / score.asked for count, score in both)
+    return once / weight, right / weight
 
 
-def _compare(phases: Sequence[Phase], counts: Callable[[Phase, WholeObject], bool]) -> SeamScore:
-    """Compare runs.
+def _cut(phases: Sequence[Phase]) -> dict[tuple[int, int], SeamScore]:
+    """What became of each reference where borders cut it."""
+    return _compare(phases, lambda run, found: run.borders(found) > 0)
+
+
+def _compare(
+    phases: Sequence[Phase], counts: Callable[[Phase, WholeObject], bool]
+) -> dict[tuple[int, int], SeamScore]:
+    """What became of each reference in the other runs, by the places of its run and of itself.
 
     Args:
         phases: the runs.
-        counts: whether a reference, given last, is asked of the other run.
+        counts: of a run and a reference, whether that is looked for in it.
     """
-    score = SeamScore()
-    for here in phases:
-        for there in phases:
-            if here is there:
+    scores: dict[tuple[int, int], SeamScore] = {}
+    boxes = [[box_of(found) for found in run.objects] for run in phases]
+    for place, here in enumerate(phases):
+        for n, found in enumerate(here.objects):
+            if found.cut or here.touches_shared(found) or not _first(found, here, phases):
                 continue
-            boxes = [box_of(found) for found in there.objects]
-            for found in here.objects:
-                whole = not found.cut and not here.touches_shared(found)
-                asked = there.shows(found) and counts(there, found)
-                if whole and asked and _first(found, here, phases):
-                    score += _score(found, there.objects, boxes)
-    return score
+            for there, its in zip(phases, boxes, strict=True):
+                if here is not there and there.shows(found) and counts(there, found):
+                    score = _score(found, there.objects, its)
+                    scores[place, n] = scores.get((place, n), SeamScore()) + score
+    return scores
 
 
 def box_of(found: WholeObject) -> Box:

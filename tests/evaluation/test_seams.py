@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from linescan.evaluation.seams import Phase, SeamScore, score_seams, score_uncut
+from linescan.evaluation.seams import Phase, SeamScore, score_seams, uncut_shares
 from linescan.whole import Cut, WholeObject
 
 
@@ -57,18 +57,34 @@ def test_a_cut_object_comes_out_once_and_as_large(
     assert counts(score_seams(phases)) == expected
 
 
-def test_what_no_border_comes_near_is_counted_apart() -> None:
-    phases = [phase(40, [thing(110, 8, 1000.0)]), phase(30, [thing(110, 8, 1100.0)])]
+def test_the_same_object_uncut_in_two_runs_is_the_control() -> None:
+    """Of another area in the second run: then the third, which cuts it, is no worse."""
+    uncut = [phase(40, [thing(70, 9)]), phase(30, [thing(70, 9, 1100.0)])]
+    assert uncut_shares(uncut) is None  # nothing is cut
+    phases = [*uncut, phase(4, [thing(70, 9, 900.0)]), phase(3, [thing(70, 9)])]
+    assert not any(run.borders(thing(70, 9)) for run in uncut)
     assert counts(score_seams(phases)) == (0, 0, 0)
-    phases = [phase(40, [thing(80, 8, 1000.0)]), phase(30, [thing(80, 8, 1100.0)])]
-    score = score_uncut(phases)
-    assert counts(score) == (1, 1, 0)
-    assert score.deviations == pytest.approx((0.1,))
+    cut = [phase(-6, [thing(70, 9)])]
+    assert cut[0].borders(thing(70, 9))
+    assert counts(score_seams(uncut + cut)) == (1, 1, 1)
+    assert uncut_shares(uncut + cut) == (1.0, 0.0)
+    assert uncut_shares(uncut[:1] + cut) is None  # only one run has it uncut
 
 
 def test_each_object_is_a_reference_once() -> None:
     """However many runs show it uncut."""
-    phases = [phase(40, [thing(80, 8)]), phase(30, [thing(80, 8)]), phase(0, [thing(76, 8)])]
-    assert counts(score_uncut(phases))[0] == 1
-    phases = [phase(40, [thing(80, 8)]), phase(30, [thing(80, 8)]), phase(4, [thing(80, 8)])]
+    phases = [phase(40, [thing(70, 9)]), phase(30, [thing(70, 9)]), phase(-6, [thing(70, 9)])]
     assert counts(score_seams(phases)) == (1, 1, 1)
+
+
+def test_what_does_not_come_again_uncut_counts_against_the_control() -> None:
+    """Two objects that are cut twice each: one comes in every run, the other in two of four."""
+    steady, fickle = thing(70, 9), thing(70, 9, column=60)
+    phases = [
+        phase(40, [steady, fickle]),
+        phase(30, [steady]),
+        phase(-6, [steady, fickle]),
+        phase(-5, [steady]),
+    ]
+    assert counts(score_seams(phases)) == (4, 3, 3)
+    assert uncut_shares(phases) == (0.5, 0.5)
