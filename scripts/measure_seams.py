@@ -2,7 +2,8 @@
 
 A recording with truth is run several times with frames at random places. What one run sees whole in
 a single frame is the reference for those in which a border cuts it: how often does it come out
-exactly once, and with the same area? With ``--depth truth`` the depth is the true height plus
+exactly once, and with the same area? The same objects in runs that do not cut them either say how
+much of that is not due to borders. With ``--depth truth`` the depth is the true height plus
 noise, both the same in all runs, at half the camera's resolution; ``--fresh`` adds as much again,
 anew for each frame, as if the same web came twice. With ``--depth surface-tiny`` it is the model's
 own, which differs with what else is in the frame.
@@ -21,7 +22,7 @@ import numpy as np
 from rich.progress import track
 
 from linescan.config import Config, SegmentationSection
-from linescan.evaluation.seams import Phase, score_seams
+from linescan.evaluation.seams import Phase, score_seams, uncut_shares
 from linescan.pipeline.chain import through
 from linescan.pipeline.factory import processing_stages
 from linescan.recording import Recording
@@ -39,8 +40,8 @@ from linescan.segmentation import Segmenter
 from linescan.sources.base import SourceInfo
 from linescan.whole import WholeObject
 
-LINES, OVERLAP, STEP = 512, 64, 2
-"""Rows of a frame, rows shared, and with true depth camera pixels for one of depth."""
+LINES, STEP = 512, 2
+"""Rows of a frame, and with true depth camera pixels for one of depth."""
 
 
 def main() -> None:
@@ -48,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recording", type=Path, nargs="?", default=Path("sim_data/parts"))
     parser.add_argument("--depth", choices=["truth", "surface-tiny"], default="truth")
+    parser.add_argument("--overlap", type=int, default=64, help="rows that frames share, even")
     parser.add_argument("--runs", type=int, default=48, help="runs, frames at other places in each")
     parser.add_argument("--noise", type=float, default=0.02, help="mm, with --depth truth")
     parser.add_argument(
@@ -61,25 +63,31 @@ def main() -> None:
     web = Web.of(arguments.recording)
     rng, phases = np.random.default_rng(0), []
     strip = web.depth(arguments.noise, rng)
-    starts = STEP * rng.choice((LINES - OVERLAP) // STEP, arguments.runs, replace=False)
+    overlap = arguments.overlap
+    starts = STEP * rng.choice((LINES - overlap) // STEP, arguments.runs, replace=False)
     for start in track(starts.tolist()):
         if arguments.depth == "truth":
-            run: _Truth | _Model = _Truth(strip, arguments.noise * arguments.fresh, section, rng)
+            more = arguments.noise * arguments.fresh
+            run: _Truth | _Model = _Truth(strip, more, section, overlap, rng)
         else:
-            run = _Model(section)
-        frames = range(start, len(web.pixels) - LINES + 1, LINES - OVERLAP)
+            run = _Model(section, overlap)
+        frames = range(start, len(web.pixels) - LINES + 1, LINES - overlap)
         for first in frames:
             run.take(web, first)
         run.close()
-        phases.append(Phase(start, len(frames), LINES, OVERLAP, run.found))
-    score = score_seams(phases)
+        phases.append(Phase(start, len(frames), LINES, overlap, run.found))
     print(
-        f"{arguments.depth}, {arguments.recording.name}: {sum(len(p.objects) for p in phases)} "
-        f"objects in {len(phases)} runs; {score.cut} cut by borders, "
-        f"once {score.once / score.cut:.4f}, area within 5 % {score.right / score.cut:.4f}; "
-        f"deviation of area: median {score.quantile(0.5):.4f}, 95 % {score.quantile(0.95):.4f}, "
-        f"99 % {score.quantile(0.99):.4f}"
+        f"{arguments.depth}, {arguments.recording.name}, overlap {overlap}: "
+        f"{sum(len(p.objects) for p in phases)} objects in {len(phases)} runs"
     )
+    score, uncut = score_seams(phases), uncut_shares(phases)
+    print(
+        f"{score.asked} cut by borders, once {score.once / score.asked:.4f}, area within 5 % "
+        f"{score.right / score.asked:.4f}; deviation of area: median {score.quantile(0.5):.4f}, "
+        f"95 % {score.quantile(0.95):.4f}, 99 % {score.quantile(0.99):.4f}"
+    )
+    if uncut:
+        print(f"the same objects uncut: once {uncut[0]:.4f}, area within 5 % {uncut[1]:.4f}")
 
 
 @dataclass(frozen=True)
@@ -118,11 +126,12 @@ class _Truth:
         strip: FloatArray,
         more_noise: float,
         section: SegmentationSection,
+        overlap: int,
         rng: np.random.Generator,
     ) -> None:
         self.found: list[WholeObject] = []
         self._strip, self._more, self._rng = strip, more_noise, rng
-        self._segmenter = Segmenter(section, OVERLAP)
+        self._segmenter = Segmenter(section, overlap)
 
     def take(self, _: Web, first: int) -> None:
         values = self._strip[first // STEP : (first + LINES) // STEP]
@@ -142,13 +151,14 @@ class _Model:
 
     stages: ClassVar[list[Any]] = []
 
-    def __init__(self, section: SegmentationSection) -> None:
+    def __init__(self, section: SegmentationSection, overlap: int) -> None:
         settings = {
             "source": {"type": "simulated"},
-            "frame": {"lines": LINES, "overlap": OVERLAP},
+            "frame": {"lines": LINES, "overlap": overlap},
             "depth": {"precision": "fp32", "backend": "cpu"},
             "segmentation": section.model_dump(),
         }
+        self._overlap = overlap
         config, info = Config.model_validate(settings), SourceInfo("a recording", LINES)
         *depth, self._segment = processing_stages(config, info)
         if not self.stages:
@@ -159,7 +169,7 @@ class _Model:
 
     def take(self, web: Web, first: int) -> None:
         valid = np.ones(LINES, np.bool_)
-        frame = Frame(web.pixels[first : first + LINES], first, valid, OVERLAP, 0)
+        frame = Frame(web.pixels[first : first + LINES], first, valid, self._overlap, 0)
         for inspection in through([*self.stages, self._segment], frame):
             self.found += inspection.segmentation.completed
 

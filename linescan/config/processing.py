@@ -64,8 +64,8 @@ class ThresholdSection(Section):
     """For ``height``: an object needs a pixel so far from the background, in the unit of the depth
     map."""
     low: PositiveFloat | None = None
-    """For ``height``: and reaches out to this distance; where left out, to ``hysteresis`` times
-    ``high``."""
+    """For ``height``: what belongs to it reaches out to this distance; where left out, to
+    ``hysteresis`` times ``high``. It ends there with ``outline: threshold``."""
     quantile: float = Field(default=0.98, gt=0.5, lt=1.0)
     """For ``quantile``: share of pixels below the upper threshold."""
     classes: int = Field(default=3, ge=2, le=5)
@@ -144,11 +144,14 @@ class SegmentationSection(Section):
     threshold: ThresholdSection = ThresholdSection()
     """Where an object begins."""
     hysteresis: float = Field(default=0.5, gt=0.0, le=1.0)
-    """An object reaches out to where depth falls below this share of the threshold; 1 = off."""
+    """What belongs to an object reaches out to this share of the threshold; 1 = off."""
+    outline: Annotated[float, Field(ge=0.1, le=0.9)] | Literal["threshold"] = 0.5
+    """An object ends where it falls to this share of its own height; with ``threshold``, where
+    hysteresis ends, at the same height for all."""
     open_px: int = Field(default=3, ge=0, le=99)
     """Diameter of the morphological opening, in pixels of the depth map; 0 or 1 = off."""
-    min_area_px: int = Field(default=40, ge=1, le=MOST_LINES**2)
-    """Least area of an object, in pixels of the depth map."""
+    min_area_px: int = Field(default=25, ge=1, le=MOST_LINES**2)
+    """Least area of an object, within its outline, in pixels of the depth map."""
     max_objects: int = Field(default=1000, ge=1, le=65534)
     """Most objects of a frame; the largest are kept."""
     shape: ShapeSection = ShapeSection()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,23 +61,23 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class SeamScore:
-    """What became of cut objects; adds up.
+    """What became of objects; adds up.
 
     Attributes:
-        cut: objects that a border cuts, each counted for each run in which one does.
+        asked: objects that were looked for, each counted for each run in which one is.
         once: those that came out exactly once.
         right: those of them whose area is within 5 % of that of the uncut object.
         deviations: relative deviations of area of those that came out once.
     """
 
-    cut: int = 0
+    asked: int = 0
     once: int = 0
     right: int = 0
     deviations: tuple[float, ...] = ()
 
     def __add__(self, other: SeamScore) -> SeamScore:
         return SeamScore(
-            self.cut + other.cut,
+            self.asked + other.asked,
             self.once + other.once,
             self.right + other.right,
             self.deviations + other.deviations,
@@ -94,18 +94,54 @@ def score_seams(phases: Sequence[Phase]) -> SeamScore:
     An object that lies wholly in lines that a single frame of one run shows is the reference for
     every other run in which a border of frames cuts it.
     """
-    score = SeamScore()
-    for here in phases:
-        for there in phases:
-            if here is there:
+    return sum(_cut(phases).values(), start=SeamScore())
+
+
+def uncut_shares(phases: Sequence[Phase]) -> tuple[float, float] | None:
+    """The same objects in runs in which no border cuts them, nor even comes near.
+
+    What differs then is not due to borders, but to depth that differs from run to run. Each object
+    has the weight that it has among the cut ones.
+
+    Returns:
+        Shares that came out once, and that also have the right area; None where no object is both
+        cut in one run and uncut in two others.
+    """
+    cut, uncut = _cut(phases), _compare(phases, lambda run, found: not run.touches_shared(found))
+    both = [(cut[key].asked, uncut[key]) for key in cut if key in uncut]
+    weight = sum(count for count, _ in both)
+    if not weight:
+        return None
+    once = sum(count * score.once / score.asked for count, score in both)
+    right = sum(count * score.right / score.asked for count, score in both)
+    return once / weight, right / weight
+
+
+def _cut(phases: Sequence[Phase]) -> dict[tuple[int, int], SeamScore]:
+    """What became of each reference where borders cut it."""
+    return _compare(phases, lambda run, found: run.borders(found) > 0)
+
+
+def _compare(
+    phases: Sequence[Phase], counts: Callable[[Phase, WholeObject], bool]
+) -> dict[tuple[int, int], SeamScore]:
+    """What became of each reference in the other runs, by the places of its run and of itself.
+
+    Args:
+        phases: the runs.
+        counts: of a run and a reference, whether that is looked for in it.
+    """
+    scores: dict[tuple[int, int], SeamScore] = {}
+    boxes = [[box_of(found) for found in run.objects] for run in phases]
+    for place, here in enumerate(phases):
+        for n, found in enumerate(here.objects):
+            if found.cut or here.touches_shared(found) or not _first(found, here, phases):
                 continue
-            boxes = [box_of(found) for found in there.objects]
-            for found in here.objects:
-                whole = not found.cut and not here.touches_shared(found)
-                cut = there.shows(found) and there.borders(found)
-                if whole and cut and _first(found, here, phases):
-                    score += _score(found, there.objects, boxes)
-    return score
+            for there, its in zip(phases, boxes, strict=True):
+                if here is not there and there.shows(found) and counts(there, found):
+                    score = _score(found, there.objects, its)
+                    scores[place, n] = scores.get((place, n), SeamScore()) + score
+    return scores
 
 
 def box_of(found: WholeObject) -> Box:
@@ -143,6 +179,6 @@ def _score(found: WholeObject, objects: Sequence[WholeObject], boxes: Sequence[B
         if mine.intersection(box).area >= PART * min(box.area, mine.area)
     ]
     if len(same) != 1 or mine.iou(box_of(same[0])) < SAME:
-        return SeamScore(cut=1)
+        return SeamScore(asked=1)
     deviation = same[0].area_px / found.area_px - 1
     return SeamScore(1, 1, int(abs(deviation) <= AREA), (deviation,))

@@ -183,7 +183,8 @@ def processing_stages(
                 "not say it: give source.pitch, or areas in pixels"
             )
         floor = factor * card.noise_floor
-        stages.append(Segment(config.segmentation, floor, overlap, alone=not streaming))
+        alone, aligned = not streaming, config.alignment.enabled
+        stages.append(Segment(config.segmentation, floor, overlap, alone=alone, aligned=aligned))
     return stages
 
 

@@ -25,7 +25,7 @@ from linescan.records import BoolArray, WebMap
 from linescan.segmentation.groups import Groups
 from linescan.segmentation.matching import TOLERANCE, same_columns
 from linescan.segmentation.pieces import add, row_edges
-from linescan.segmentation.regions import Indices
+from linescan.segmentation.runs import Indices
 from linescan.segmentation.tracks import (
     Part,
     Tail,

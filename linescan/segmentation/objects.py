@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from linescan.config import SegmentationSection
 from linescan.records import BoolArray, FloatArray, LabelArray, WebMap, WebObject
-from linescan.segmentation.regions import Indices, Regions, find_regions
+from linescan.segmentation.finding import find_regions
+from linescan.segmentation.regions import Regions
+from linescan.segmentation.runs import Indices
 from linescan.segmentation.thresholds import Thresholds
 
 LINE_TOLERANCE = 1e-3

@@ -20,10 +20,10 @@ from linescan.records import (
 from linescan.segmentation.background import fit_background, take_sample
 from linescan.segmentation.belt import Belt, BeltState
 from linescan.segmentation.complete import has_shape, is_object, whole_objects
+from linescan.segmentation.finding import find_regions
 from linescan.segmentation.follow import Tracks
 from linescan.segmentation.objects import Numbers, label_objects
 from linescan.segmentation.pieces import row_edges
-from linescan.segmentation.regions import find_regions
 from linescan.segmentation.thresholds import Thresholds, choose_thresholds
 from linescan.segmentation.tracks import Part, Track, TracksState, pieces_of
 from linescan.whole import Cut, WholeObject
@@ -78,10 +78,13 @@ class Segmenter:
     Args:
         section: the configuration of segmentation.
         overlap: web lines that a frame shares with the next one at most.
+        aligned: relative depth means the same in every frame, too.
     """
 
-    def __init__(self, section: SegmentationSection, overlap: int = 0) -> None:
-        self._section = section
+    def __init__(
+        self, section: SegmentationSection, overlap: int = 0, *, aligned: bool = False
+    ) -> None:
+        self._section, self._aligned = section, aligned
         self._belt = Belt(section.belt.memory_lines)
         self._tracks = Tracks(section.tracks, overlap)
         self._end: float | None = None
@@ -139,7 +142,7 @@ class Segmenter:
             return None
         noise = None
         if section.background == "belt":
-            steady = depth.confidence is not None or depth.unit != "relative"
+            steady = self._aligned or depth.unit != "relative"
             new = self._new_lines(depth)
             background, above, noise = self._belt.take(sample, new, steady=steady)
         else:

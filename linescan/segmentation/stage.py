@@ -34,6 +34,7 @@ class Segment(FoldStage[Inspection, Inspection | Completed, SegmenterState | Non
             threshold of a fixed height.
         overlap: lines that frames share.
         alone: frames have nothing to do with each other: each is taken for itself.
+        aligned: depth was aligned from frame to frame.
     """
 
     name = "segment"
@@ -46,13 +47,14 @@ class Segment(FoldStage[Inspection, Inspection | Completed, SegmenterState | Non
         overlap: int = 0,
         *,
         alone: bool = False,
+        aligned: bool = False,
     ) -> None:
         if section.threshold.floor == "auto":
             floor = 0.0 if section.threshold.method == "height" else noise_floor
             threshold = section.threshold.model_copy(update={"floor": floor})
             section = section.model_copy(update={"threshold": threshold})
         self._section = section
-        self._segmenter = None if alone else Segmenter(section, overlap)
+        self._segmenter = None if alone else Segmenter(section, overlap, aligned=aligned)
 
     def setup(self) -> None:
         """Segment a small frame: what is loaded at first use is then there for the first frame.

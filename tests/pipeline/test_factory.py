@@ -30,10 +30,11 @@ from linescan.protocol.messages import Stamp
 from linescan.protocol.topics import Kind
 from linescan.publishing import Publish
 from linescan.publishing.budget import MOST_MARK
-from linescan.records import Inspection, Interval
+from linescan.records import Inspection, Interval, WebMap
 from linescan.simulation import SimulatedWeb, preset
 from linescan.sources.base import SourceInfo
 from tests.depth.onnx_files import write_model
+from tests.segmentation import frames
 
 NARROW = 512
 
@@ -88,6 +89,24 @@ def score(found: list[Inspection], truth: list[Box], width: int) -> Score:
         frame = Box(Interval(each.frame.first_line, len(each.frame.pixels)), Interval(0, width))
         total += score_frame(boxes, truth, frame)
     return total
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+def test_segmentation_knows_whether_depth_was_aligned(aligned: bool, tmp_path: Path) -> None:
+    """Tiles have a confidence, too: a frame that lies higher is all object only where it cannot."""
+    keys = [f"alignment.enabled={aligned}", "depth.mode=tile", "depth.tile=504"]
+    keys += ["segmentation.background=belt", "segmentation.threshold.method=belt"]
+    config = settings(ImagesSource(path=tmp_path), keys)
+    *_, segment = processing_stages(config, SourceInfo("images", width=1008))
+    rng = np.random.default_rng(0)
+    for n in range(12):
+        values = rng.normal(5.0 * (n == 11), 0.1, (96, 120)).astype(np.float32)
+        depth = frames.depth_map(values, web=WebMap(96.0 * n, 1.0, 0.0, 1.0))
+        depth = dataclasses.replace(depth, unit="relative", confidence=0.9)
+        (last,) = segment.process(frames.inspection(depth))
+    assert isinstance(last, Inspection)
+    assert last.segmentation is not None
+    assert bool(last.segmentation.objects) == aligned
 
 
 @pytest.mark.slow

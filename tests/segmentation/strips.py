@@ -12,8 +12,9 @@ import numpy.typing as npt
 from linescan.config import SegmentationSection
 from linescan.records import BoolArray, FloatArray, WebMap
 from linescan.segmentation.complete import whole_objects
+from linescan.segmentation.finding import find_regions
 from linescan.segmentation.follow import Tracks
-from linescan.segmentation.regions import Regions, find_regions
+from linescan.segmentation.regions import Regions
 from linescan.segmentation.thresholds import Thresholds
 from linescan.segmentation.tracks import Part, Track
 from linescan.whole import Cut, WholeObject
@@ -24,7 +25,7 @@ FIRST_LINE = 10**9
 
 
 def section(**changes: object) -> SegmentationSection:
-    plain = {"open_px": 0, "min_area_px": 1, "hysteresis": 1.0}
+    plain = {"open_px": 0, "min_area_px": 1, "hysteresis": 1.0, "outline": "threshold"}
     return SegmentationSection.model_validate(plain | changes)
 
 

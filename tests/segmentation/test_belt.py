@@ -19,13 +19,16 @@ NOISE = 0.1
 class Line:
     """Frames of a belt, one after the other, without overlap."""
 
-    def __init__(self, *, memory_lines: int = 2000, **threshold: object) -> None:
+    def __init__(
+        self, *, memory_lines: int = 2000, aligned: bool = False, **threshold: object
+    ) -> None:
         section = {
             "background": "belt",
             "belt": {"memory_lines": memory_lines},
             "threshold": {"method": "belt", "k": 6, "floor": 0.0} | threshold,
         }
-        self.segmenter = Segmenter(SegmentationSection.model_validate(section))
+        checked = SegmentationSection.model_validate(section)
+        self.segmenter = Segmenter(checked, aligned=aligned)
         self.rng = np.random.default_rng(3)
         self.line = 0
 
@@ -139,6 +142,16 @@ def test_relative_depth_may_shift_and_tilt_from_frame_to_frame(shift: float) -> 
     for n in range(START_FRAMES + 6):
         found = line.take(above + shift * (n % 3) + shift / 10 * (n % 2) * tilt, unit="relative")
     assert share_right(found, above) > 0.99
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+def test_the_confidence_of_tiles_does_not_make_frames_alike(aligned: bool) -> None:
+    """Where nothing aligned them a frame that lies higher is a shifted one, else all object."""
+    line = Line(aligned=aligned)
+    for _ in range(START_FRAMES + 2):
+        line.take(0.0, unit="relative")
+    shifted = dataclasses.replace(line.depth(5.0, unit="relative"), confidence=0.9)
+    assert bool(line.segmenter.take(shifted).objects) == aligned
 
 
 def test_thresholds_are_those_of_the_belts_noise() -> None:

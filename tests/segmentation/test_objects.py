@@ -8,11 +8,16 @@ from hypothesis import strategies as st
 from linescan.config import SegmentationSection
 from linescan.records import BoolArray, FloatArray, LabelArray, WebMap, WebObject
 from linescan.segmentation.objects import find_objects
-from linescan.segmentation.regions import open_mask
+from linescan.segmentation.runs import open_mask
 from linescan.segmentation.thresholds import Thresholds
 from tests.segmentation.frames import WEB
 
-PLAIN: dict[str, object] = {"open_px": 0, "min_area_px": 1, "hysteresis": 1.0}
+PLAIN: dict[str, object] = {
+    "open_px": 0,
+    "min_area_px": 1,
+    "hysteresis": 1.0,
+    "outline": "threshold",
+}
 
 
 def find(

@@ -80,6 +80,7 @@ class DataSet(Protocol):
         unit: of its heights.
         count: frames that it holds.
         continuous: frames follow each other on one web.
+        overlap: lines that such a frame shares with the next one.
         pictures: each frame stands alone and keeps its aspect, as in ``linescan image``; False
             where frames are cut from a web, as in ``linescan run``.
     """
@@ -89,6 +90,7 @@ class DataSet(Protocol):
     unit: HeightUnit
     count: int
     continuous: bool
+    overlap: int
     pictures: bool
 
     def frames(self, wanted: Wanted = every) -> Iterator[tuple[int, TrueFrame]]:

@@ -76,8 +76,8 @@ class LitHeights:
         self._light = KnownLight(light.azimuth_deg, light.elevation_deg, light.ambient)
         self._pitch = pitch_mm
         self._rows = min(width, lines)
-        self._overlap = self._rows // OVERLAP_SHARE
-        self.count = (lines - self._overlap) // (self._rows - self._overlap)
+        self.overlap = self._rows // OVERLAP_SHARE
+        self.count = (lines - self.overlap) // (self._rows - self.overlap)
         self.about = (
             f"measured height, lit by the simulator (no photograph), frames of {self._rows}x{width}"
         )
@@ -86,9 +86,9 @@ class LitHeights:
         """Cut the frames; lines that fill none at the end are left out."""
         pitch = self._pitch
         for number in filter(wanted, range(self.count)):
-            first = number * (self._rows - self._overlap)
+            first = number * (self._rows - self.overlap)
             rows = slice(first, first + self._rows)
-            overlap = self._overlap if number else 0
+            overlap = self.overlap if number else 0
             yield (
                 number,
                 TrueFrame(

@@ -26,6 +26,7 @@ class PairFolder:
 
     unit: HeightUnit = "um"
     continuous = False
+    overlap = 0
     pictures = True
 
     def __init__(

@@ -52,12 +52,12 @@ class TrueScan:
         self._pitch = (recording.header.pitch.along_mm, recording.header.pitch.across_mm)
         self._width, self._bits = recording.header.width, recording.header.bits
         try:
-            self._rows, self._overlap = config.frame.resolve(self._width)
+            self._rows, self.overlap = config.frame.resolve(self._width)
         except ValueError as error:
             raise DataSetError(f"'frame': {error}, for a web of {self._width} pixels") from error
         lines = recording.header.lines + recording.header.lost
-        step = self._rows - self._overlap
-        self.count = max(1, -(-(lines - self._overlap) // step))
+        step = self._rows - self.overlap
+        self.count = max(1, -(-(lines - self.overlap) // step))
         self.about = f"recording with truth, frames of {self._rows}x{self._width}"
         self._objects = self._truth.objects()
 
@@ -89,7 +89,7 @@ class TrueScan:
         player.open(lambda _: None)
         try:
             corrections, _ = correction_stages(self._config, player.description)
-            stitch = Stitch(self._rows, self._overlap, self._config.frame.last)
+            stitch = Stitch(self._rows, self.overlap, self._config.frame.last)
             stages: list[Stage[Any, Any]] = [*corrections, stitch]
             with set_up(stages):
                 for item in player.items():

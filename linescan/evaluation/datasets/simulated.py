@@ -106,18 +106,18 @@ class SimulatedFrames:
         self.about = f"simulated web, {said}, {self._width} columns"
         self.count = len(self._set.seeds) * self._set.frames
         self.continuous = self._set.frames > 1
+        self.overlap = self._width // OVERLAP_SHARE if self.continuous else 0
 
     def frames(self, wanted: Wanted = every) -> Iterator[tuple[int, TrueFrame]]:
         """Draw the frames, seed after seed."""
         each = self._set.frames
-        overlap = self._width // OVERLAP_SHARE if self.continuous else 0
         for place, seed in enumerate(self._set.seeds):
             scene = self._variant.scene(self._set.scene(seed, self._width))
             web = SimulatedWeb(scene)
             for number in range(each):
                 if wanted(place * each + number):
-                    first = number * (self._width - overlap)
-                    again = overlap if number else 0
+                    first = number * (self._width - self.overlap)
+                    again = self.overlap if number else 0
                     frame = draw(web, first, self._width, again, self._variant)
                     yield place * each + number, frame
 

@@ -72,7 +72,14 @@ class _Judge:
         self.alignment = _alignment(question, data_set)
         per_frame = self.alignment.per_frame
         section, about = question.config.segmentation, self._model.about()
-        self._segmenter = Segmenter(section, about, per_frame=per_frame)
+        follows = data_set.continuous and not about.baseline
+        self._segmenter = Segmenter(
+            section,
+            about,
+            per_frame=per_frame,
+            overlap=data_set.overlap,
+            aligned=follows and question.config.alignment.enabled,
+        )
         self._webs = Webs(data_set.unit, per_frame=per_frame)
         self._frames: list[FrameFigures] = []
         self._gallery = Gallery() if question.pictures else None

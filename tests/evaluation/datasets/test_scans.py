@@ -44,7 +44,7 @@ def test_frames_are_cut_as_the_pipeline_cuts_them_and_know_their_truth(scan: Pat
     assert isinstance(data_set, TrueScan)
     assert data_set.count == len(frames) == 3
     assert [f.frame.first_line for f in frames] == [0, 120, 240]
-    assert [f.frame.overlap for f in frames] == [0, 8, 8]
+    assert [f.frame.overlap for f in frames] == [0, data_set.overlap, data_set.overlap] == [0, 8, 8]
     web = SimulatedWeb(preset("parts", seed=3, width=WIDTH))
     for frame in frames:
         first = frame.frame.first_line
@@ -118,7 +118,7 @@ def test_every_printed_web_is_printed() -> None:
 def test_a_continuous_web_goes_on_from_frame_to_frame() -> None:
     data_set = SimulatedFrames("simulated:continuous@128")
     (_, first), (_, second) = data_set.frames(lambda n: n < 2)
-    assert (first.frame.overlap, second.frame.overlap) == (0, 8)
+    assert (first.frame.overlap, second.frame.overlap, data_set.overlap) == (0, 8, 8)
     np.testing.assert_array_equal(first.frame.pixels[-8:], second.frame.pixels[:8])
     np.testing.assert_array_equal(first.height[-8:], second.height[:8])
 

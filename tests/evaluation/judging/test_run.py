@@ -140,7 +140,7 @@ class Oracle:
 
     name, about, continuous, pictures = "oracle", "by hand", True, False
     unit: HeightUnit = "mm"
-    count = 12
+    count, overlap = 12, 0
 
     def __init__(self) -> None:
         self.alive = self.most = 0
