@@ -77,6 +77,7 @@ def received(
     stage: Publish, items: Items, kinds: Iterable[str] = ("inspection", "event")
 ) -> list[Message]:
     """What a subscriber gets that was there from the first item on."""
+    stage.publisher.flush(PATIENCE_S)  # with ``start``, what is missing of the first would be known
     with Subscriber(
         stage.publisher.endpoint, kinds, camera="web-1", timeout_s=PATIENCE_S
     ) as results:
