@@ -37,7 +37,7 @@ force. `--set KEY=VALUE` on the command line replaces one key and passes the sam
   [config.schema.json](config.schema.json), also printed by `linescan config schema`.
 
 Files to begin with: `configs/demo.yaml` (a recording), `configs/replay.yaml` (images),
-`configs/camera.yaml` (a camera).
+`configs/camera.yaml` (a camera), `configs/fine.yaml` (finer masks at twice the cost).
 """
 CLI = """
 # The command line
