@@ -25,7 +25,7 @@ from linescan.simulation import (
     sample_scene,
 )
 from linescan.simulation.extras import MaterialKind
-from linescan.simulation.viewing import lay_cables, lean
+from linescan.simulation.viewing import Direction, lay_cables, lean
 
 Lines = Callable[[SimulatedWeb, int, int], WebLines]
 """From a web, its first line and a number of lines, to these lines."""
@@ -90,7 +90,6 @@ class Factor:
     high: float
     scene: Callable[[Scene, float], Scene] = lambda scene, _level: scene
     view: Callable[[SimulatedWeb, int, int, float], WebLines] | None = None
-
     names: tuple[str, ...] = ()
 
     def variant(self, level: float) -> Variant:
@@ -157,6 +156,13 @@ def _defocus(scene: Scene, level: float) -> Scene:
     return replace(scene, optics=Optics(defocus_px=level))
 
 
+def _lean(direction: Direction) -> Factor:
+    def view(web: SimulatedWeb, first_line: int, count: int, level: float) -> WebLines:
+        return lean(web, first_line, count, level, direction)
+
+    return Factor(f"camera leans {direction} the web", "°", 0, (10, 20, 30, 45), 0, 60, view=view)
+
+
 FACTORS: dict[str, Factor] = {
     "elevation": Factor(
         "light elevation", "°", 35, (10, 20, 50, 65, 80), 6, 84, _light("elevation_deg")
@@ -205,24 +211,8 @@ FACTORS: dict[str, Factor] = {
     "surface": Factor(
         "surface type", "", 0, (1, 2, 3, 4, 5), 0, 5, _surface, names=tuple(map(str, SURFACES))
     ),
-    "lean-along": Factor(
-        "camera leans along the web",
-        "°",
-        0,
-        (10, 20, 30, 45),
-        0,
-        60,
-        view=lambda web, first, count, level: lean(web, first, count, level, "along"),
-    ),
-    "lean-across": Factor(
-        "camera leans across the web",
-        "°",
-        0,
-        (10, 20, 30, 45),
-        0,
-        60,
-        view=lambda web, first, count, level: lean(web, first, count, level, "across"),
-    ),
+    "lean-along": _lean("along"),
+    "lean-across": _lean("across"),
 }
 
 
