@@ -58,9 +58,7 @@ class JournalWriter:
         self._folder = Folder(folder)
         self._section = section
         self._sync_lock = threading.Lock()  # one sync at a time; guards the index
-        self._spool = Spool(self._folder, section.buffer_bytes)
-        # Its lock guards the account, the segments and the places in the spool.
-        self._backlog = Backlog(section.buffer_bytes, self._spool)
+        self._clear()
         self._account = Account()
         self._storing: Storing | None = None
         self._handle: int | None = None
@@ -238,14 +236,19 @@ class JournalWriter:
             if size < self._section.segment_bytes and created:
                 segments.append(Segment.resume(self._folder, numbers[-1], size, created))
         self._account.begin(lasts)
-        most = min(self._section.buffer_bytes, MOST_OPEN * self._section.segment_bytes)
-        self._spool = Spool(self._folder, most)
-        self._backlog = Backlog(most, self._spool)
+        self._clear()
         following = (numbers[-1] if numbers else 0) + 1
         full = self._section.segment_bytes
         self._storing = Storing(
             self._folder, full, self._backlog, self._account, segments, following
         )
+
+    def _clear(self) -> None:
+        """Nothing waits."""
+        most = min(self._section.buffer_bytes, MOST_OPEN * self._section.segment_bytes)
+        self._spool = Spool(self._folder, most)
+        # Its lock guards the account, the segments and the places in the spool.
+        self._backlog = Backlog(most, self._spool)
 
     def _copied(self, item: Waiting) -> Waiting:
         """A message as it lies in its place; others need not wait for the copy."""
