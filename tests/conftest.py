@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -11,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from linescan.journal import spool
-from linescan.journal.folder import opened
+from tests.journal.left_behind import spools_of
 
 # Started in the background, a shell has us ignore Ctrl-C, and our children with us.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -44,11 +42,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _no_memory_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Journals that were killed and never opened again leave nothing in shared memory."""
     yield
-    for path in spool.SHARED.glob(f"{spool.PREFIX}*"):
-        with contextlib.suppress(OSError), opened(path) as handle:
-            named_by = spool.owner(handle)
-            if named_by and named_by.is_relative_to(tmp_path_factory.getbasetemp()):
-                path.unlink()
+    for path in spools_of(tmp_path_factory.getbasetemp()):
+        path.unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True)
